@@ -1,0 +1,1 @@
+"""Market data as partitioned assets; see README.md."""
