@@ -65,7 +65,7 @@ class LocalLake:
         changed = not self._holds(path, len(data), digest)
         if changed:
             self._check_root()
-            with self._explained(key):
+            with self._explained(key, writing=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._sweep(path)
                 self._replace(path, data, digest)
@@ -130,14 +130,15 @@ class LocalLake:
             )
 
     @contextmanager
-    def _explained(self, key: str) -> Iterator[None]:
-        """Operating-system errors as KeyMissing or LakeError."""
+    def _explained(self, key: str, *, writing: bool = False) -> Iterator[None]:
+        """Operating-system errors as LakeError; for a reader, the absence of a file as KeyMissing."""
         try:
             yield
-        except (FileNotFoundError, IsADirectoryError) as error:
-            self._check_root()
-            raise KeyMissing(key, self.uri(key)) from error
         except OSError as error:
+            absent = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+            if absent and not writing:
+                self._check_root()
+                raise KeyMissing(key, self.uri(key)) from error
             raise self._error(error, key) from error
 
     def _error(self, error: OSError, key: str) -> LakeError:
