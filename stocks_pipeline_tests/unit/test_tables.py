@@ -172,7 +172,9 @@ import sys, tempfile, pyarrow as pa
 from stocks_pipeline.storage.lake import open_lake
 from stocks_pipeline.storage.tables import read_metadata, read_table, write_table
 lake, schema = open_lake(tempfile.mkdtemp()), pa.schema([("a", pa.string()), ("b", pa.float64())])
-table = pa.Table.from_arrays([pa.repeat("x", 2), pa.repeat(1.0, 2)], schema=schema)  # pa.array() loads it, even of a list
+# pa.array, pa.scalar and pa.repeat load pandas themselves, even for a list
+floats = pa.Array.from_buffers(pa.float64(), 2, [None, pa.py_buffer(bytes(16))])
+table = pa.Table.from_arrays([pa.nulls(2, pa.string()), floats], schema=schema)
 write_table(lake, "a.parquet", table, schema); write_table(lake, "a.parquet", table, schema)
 read_table(lake, "a.parquet", schema); read_metadata(lake, "a.parquet")
 print("pandas" in sys.modules)
