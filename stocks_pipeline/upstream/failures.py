@@ -24,6 +24,9 @@ class FailureKind(StrEnum):
 RETRYABLE = frozenset({FailureKind.RATE, FailureKind.TRANSIENT, FailureKind.MALFORMED, FailureKind.AUTH})
 """Kinds where the same call may succeed later in the same run."""
 
+MAX_RETRY_AFTER_S = 15 * 60.0
+"""The longest Retry-After that is obeyed inside a run; a vendor that asks for more is waited for by the next run."""
+
 NEXT_STEP: dict[FailureKind, str] = {
     FailureKind.RATE: "The vendor is throttling this address. Wait some minutes, lower the request rate, then retry.",
     FailureKind.TRANSIENT: "The vendor or the network was down. Retry the partition.",

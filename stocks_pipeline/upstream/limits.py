@@ -1,0 +1,242 @@
+"""How often an upstream may be called: by any thread of any process that shares the control file.
+
+What belongs here: the limiter a gateway holds, waiting one's turn, and opening a limiter by URL. What does not: the
+shared ledger behind it (grants.py), what a failure means (failures.py), retrying (http.py).
+
+A limiter promises that no window of the period, wherever it starts, holds more than the allowed credits, as seen by
+the code after `acquire`. It is first come, first served; charged before the call, for every call. Inside a process
+one thread at a time stands in the shared line, so a killed process leaves at most one unused send time behind, and
+forty threads do not fight for the file. After a fork the child opens the file anew; a thread that was waiting in the
+parent does not exist in the child.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.grants import DAY_S, DaySpent, Grant, GrantLedger
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.25  # how soon a waiting thread sees `stop`
+
+
+class Cancelled(Exception):  # noqa: N818 - the caller asked for it; nothing went wrong
+    """The wait was ended by `stop` (or by a stopped clock) before the turn came. Nothing was sent or charged."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `credits` in any `period_s` seconds."""
+
+    credits: int
+    period_s: float
+
+    def __post_init__(self) -> None:
+        if self.credits < 1 or self.period_s <= 0:
+            raise ValueError(f"a rate needs at least one credit and a positive period, got {self}")
+
+
+class Limiter(Protocol):
+    """Permission to call one upstream."""
+
+    def acquire(self, credits: int = 1, *, stop: threading.Event | None = None) -> None:  # noqa: A002 - the vendors' word
+        """Wait until `credits` may be spent; they are charged when this returns, whatever the call then brings.
+
+        Raises:
+            UpstreamError: kind QUOTA_DAY, at once, when the day's cap (UTC) leaves no room.
+            Cancelled: `stop` was set before or while waiting.
+            ValueError: more credits than a whole period allows, or less than one.
+        """
+        ...
+
+    def cool_down(self, seconds: float, reason: str = "") -> None:
+        """Grant nothing to anyone, in any process, before `seconds` from now. Never shortens a longer one."""
+        ...
+
+    def cooling_s(self) -> float:
+        """Seconds until the present cool-down ends; 0.0 without one."""
+        ...
+
+    def used(self, period_s: float) -> int:
+        """Credits granted in the last `period_s` seconds, by all processes."""
+        ...
+
+
+def pause(seconds: float, *, clock: Clock, stop: threading.Event | None = None) -> None:
+    """Sleep on the clock; `stop` ends it within a quarter of a second.
+
+    Raises:
+        Cancelled: `stop` is set, or the clock itself was stopped and no longer sleeps.
+    """
+    end = clock.monotonic() + seconds
+    while (left := end - (now := clock.monotonic())) > 0:
+        if stop is not None:
+            _check(stop)
+            left = min(left, _POLL_S)
+        clock.sleep(left)
+        if clock.monotonic() - now < left / 2:
+            raise Cancelled("the clock was stopped")
+    _check(stop)
+
+
+def _check(stop: threading.Event | None) -> None:
+    if stop is not None and stop.is_set():
+        raise Cancelled("stopped while waiting for a turn")
+
+
+class _Turns:
+    """A lock that serves its waiters in the order they came and lets each give up."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._line: deque[threading.Event] = deque()
+
+    @contextmanager
+    def turn(self, stop: threading.Event | None) -> Iterator[None]:
+        called = threading.Event()
+        with self._mutex:
+            self._line.append(called)
+            self._line[0].set()
+        try:
+            while not called.wait(None if stop is None else _POLL_S):
+                _check(stop)
+            yield
+        finally:
+            with self._mutex:
+                self._line.remove(called)
+                if self._line:
+                    self._line[0].set()
+
+
+class SharedLimiter:
+    """The limiter over a ledger file. Make one with `open_limiter`."""
+
+    def __init__(
+        self, ledger: GrantLedger, rates: Sequence[Rate], *, clock: Clock, upstream: str, daily: int | None
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._upstream = upstream
+        self._daily = daily
+        self._most = min([rate.credits for rate in rates], default=None)
+        self.slack_s = slack_for(rates)
+        self._turns = _Turns()
+
+    def acquire(self, credits: int = 1, *, stop: threading.Event | None = None) -> None:  # noqa: A002 - the vendors' word
+        if credits < 1 or (self._most is not None and credits > self._most):
+            raise ValueError(f"{self._upstream}: {credits} credits at once, allowed are 1 to {self._most or 'any'}")
+        _check(stop)
+        with self._turns.turn(stop):
+            try:
+                self._wait_for(self._ledger.reserve(credits, self.slack_s), stop)
+            except DaySpent as spent:
+                raise self._quota_error(spent, credits) from None
+
+    def _wait_for(self, grant: Grant, stop: threading.Event | None) -> None:
+        """Return while the grant is valid, however often it is moved or lapses before."""
+        while not grant.at <= (now := self._clock.time()) <= grant.until:
+            if grant.at > now:
+                try:
+                    # The smaller of the two: a clock set back just now must not lengthen the sleep.
+                    pause(min(grant.at - now, grant.wait), clock=self._clock, stop=stop)
+                except BaseException:
+                    self._ledger.take_back(grant)
+                    raise
+            grant = self._ledger.confirm(grant)
+
+    def _quota_error(self, spent: DaySpent, asked: int) -> UpstreamError:
+        day = date(1970, 1, 1) + timedelta(days=spent.day)
+        return UpstreamError(
+            FailureKind.QUOTA_DAY,
+            self._upstream,
+            "",
+            f"{spent.used} of {self._daily} credits of {day} (UTC) are used, {asked} more were asked for",
+            retry_after_s=max(0.0, (spent.day + 1) * DAY_S - self._clock.time()),
+        )
+
+    def cool_down(self, seconds: float, reason: str = "") -> None:
+        _log.warning("%s cools down for %.1f s: %s", self._upstream, seconds, reason or "no reason given")
+        self._ledger.cool_down(seconds, reason)
+
+    def cooling_s(self) -> float:
+        return self._ledger.cooling_s()
+
+    def used(self, period_s: float) -> int:
+        return self._ledger.used(period_s)
+
+    def close(self) -> None:
+        """Release the file now instead of when the limiter is collected."""
+        self._ledger.close()
+
+
+class Unlimited:
+    """Limits nothing, in memory: for upstreams without a limit and for tests. It still honours `cool_down`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._cool_until = clock.monotonic()
+        self._lock = threading.Lock()
+        self._granted: deque[tuple[float, int]] = deque()
+
+    def acquire(self, credits: int = 1, *, stop: threading.Event | None = None) -> None:  # noqa: A002 - the vendors' word
+        _check(stop)
+        while (wait := self.cooling_s()) > 0:
+            pause(wait, clock=self._clock, stop=stop)
+        now = self._clock.monotonic()
+        with self._lock:
+            self._granted.append((now, credits))
+            while self._granted[0][0] < now - DAY_S:
+                self._granted.popleft()
+
+    def cool_down(self, seconds: float, reason: str = "") -> None:
+        _log.warning("cooling down for %.1f s: %s", seconds, reason or "no reason given")
+        with self._lock:
+            self._cool_until = max(self._cool_until, self._clock.monotonic() + seconds)
+
+    def cooling_s(self) -> float:
+        return max(0.0, self._cool_until - self._clock.monotonic())
+
+    def used(self, period_s: float) -> int:
+        since = self._clock.monotonic() - period_s
+        with self._lock:
+            return sum(credits_ for at, credits_ in self._granted if at > since)
+
+
+def slack_for(rates: Sequence[Rate]) -> float:
+    """Seconds a caller may wake late and still send; the window is widened by as much.
+
+    A fortieth of the shortest period, so at most 5 % of the rate is given up, within 0.05 s (what a busy machine needs
+    to wake a thread) and 0.5 s (more buys nothing).
+    """
+    shortest = min([rate.period_s for rate in rates], default=0.0)
+    return min(0.5, max(0.05, shortest / 40))
+
+
+def open_limiter(  # noqa: PLR0913 - each is a dimension of the limit
+    url: str, key: str, rates: Sequence[Rate], *, clock: Clock, upstream: str, daily: int | None = None
+) -> SharedLimiter:
+    """The limiter of `key` in the control file at `url`: a path or `sqlite:///path`. Folder and file are made.
+
+    All `rates` hold at once; `daily` caps the credits of each UTC day.
+
+    Raises:
+        ValueError: another kind of URL.
+        grants.StoreError: the file cannot be written.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme != "sqlite":
+        raise ValueError(f"STOCKS_CONTROL_DB={scheme}://…: only a file path or sqlite:///path is supported")
+    path = Path(rest.removeprefix("/") if separator else url)
+    if not path.name:
+        raise ValueError("STOCKS_CONTROL_DB is empty: it must name a file")
+    pairs = [(rate.credits, rate.period_s) for rate in rates]
+    ledger = GrantLedger(path, key, pairs, clock=clock, daily=daily)
+    return SharedLimiter(ledger, rates, clock=clock, upstream=upstream, daily=daily)
