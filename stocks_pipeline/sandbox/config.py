@@ -1,0 +1,36 @@
+"""What a sandbox is told at start.
+
+What belongs here: `SandboxConfig`. What does not: what a fault does (faults.py), how a price moves (walk.py), or
+what changes while the server runs (world.py).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from stocks_pipeline.sandbox.faults import Fault
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """Everything that makes two sandboxes differ.
+
+    Attributes:
+        seed: Which simulated world; the same seed gives the same prices, companies, faults and jitter.
+        today: The world's date, after every market's close. None: the real clock.
+        replay: A folder of recorded `yahoo_*.parquet`; None: the simulated market.
+        latency_ms: Mean time each upstream call takes, spread evenly over half to one and a half times the mean.
+        unknown_share: Share of the listed companies that the price vendor does not know.
+        companies: How many companies are listed on an average day of the simulated world.
+        faults: Faults active from the start; a reset returns to them.
+        log_size: How many of the newest requests the log keeps.
+    """
+
+    seed: int = 1
+    today: date | None = None
+    replay: Path | None = None
+    latency_ms: float = 0.0
+    unknown_share: float = 0.005
+    companies: int = 2000
+    faults: tuple[Fault, ...] = field(default=())
+    log_size: int = 200_000

@@ -1,0 +1,132 @@
+"""The running sandbox: its market, date, faults, latency and log, and every call's way through them.
+
+What belongs here: `World`, which vendors are played in, and `World.route`, which turns a vendor's handler into a route
+that waits, fails and is logged like a real one. What does not: what any vendor says (yahoo.py, asx.py).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.sandbox.chance import chance
+from stocks_pipeline.sandbox.config import SandboxConfig
+from stocks_pipeline.sandbox.exchanges import Exchange
+from stocks_pipeline.sandbox.faults import Fault, FaultBook
+from stocks_pipeline.sandbox.log import Record, RequestLog
+from stocks_pipeline.sandbox.market import Market, SimulatedMarket
+
+_LONGEST_HOLD_S = 120.0
+_HUNG_UP = 0
+
+
+@dataclass
+class Call:
+    """One request of an upstream: who asks what, and the faults that its handler has to work into the answer."""
+
+    request: Request
+    host: str
+    endpoint: str
+    symbol: str
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, *names: str) -> Fault | None:
+        """The first fault in force of these names."""
+        return next((fault for fault in self.faults if fault.name in names), None)
+
+
+Handler = Callable[[Call], Response]
+
+
+class World:
+    """What all vendors of one sandbox share."""
+
+    def __init__(self, config: SandboxConfig, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.market: Market = _market(config)
+        self.log = RequestLog(config.log_size)
+        self.faults = FaultBook(config.seed)
+        self.today: date | None = None
+        self.latency_ms = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the start: the configured faults, date and latency, an empty log."""
+        self.faults.clear()
+        self.faults.add(self.config.faults, self.clock.monotonic())
+        self.today = self.config.today
+        self.latency_ms = self.config.latency_ms
+        self.log.reset()
+
+    def now(self, exchange: Exchange) -> int:
+        """The world's instant, unix seconds: the end of `today` on the exchange's clock, or the real one."""
+        return int(self.clock.time()) if self.today is None else exchange.end_of(self.today)
+
+    def route(self, path: str, endpoint: str, handler: Handler, methods: tuple[str, ...] = ("GET",)) -> Route:
+        """A route of a vendor: the handler behind latency, faults and the log.
+
+        The handler finds faults of the call (`429`, `500`, `malformed`, `html`) and of the data in `call.faults`;
+        `slow` and `timeout` look alike everywhere and are dealt with here.
+        """
+
+        async def answer(request: Request) -> Response:
+            return await self._answer(request, endpoint, handler)
+
+        return Route(path, answer, methods=list(methods))
+
+    async def _answer(self, request: Request, endpoint: str, handler: Handler) -> Response:
+        host, symbol = request.scope.get("upstream_host", ""), request.path_params.get("symbol", "")
+        record = self.log.open(self.clock.time(), host, _shown(request), endpoint, symbol)
+        began = self.clock.monotonic()
+        status = _HUNG_UP
+        try:
+            faults = self.faults.strike(host, endpoint, symbol, began)
+            record.fault = "+".join(fault.name for fault in faults)
+            if await self._is_left_alone(request, record, faults):
+                return Response(status_code=504)  # to a client that hung up, or after the longest hold
+            response = handler(Call(request, host, endpoint, symbol, faults))
+            status = response.status_code
+        finally:
+            self.log.close(record, status, self.clock.monotonic() - began)
+        return response
+
+    async def _is_left_alone(self, request: Request, record: Record, faults: list[Fault]) -> bool:
+        """Let the time pass that the call takes; True if it ends there, unanswered."""
+        if self.latency_ms:
+            jitter = 0.5 + chance(self.config.seed, "latency", record.symbol, record.index)
+            await asyncio.sleep(self.latency_ms * jitter / 1000)
+        for fault in faults:
+            if fault.name == "slow":
+                await asyncio.sleep(fault.param("seconds", 5.0))
+            if fault.name == "timeout":
+                await _hold(request, fault.param("seconds", _LONGEST_HOLD_S))
+                return True
+        return False
+
+
+async def _hold(request: Request, seconds: float) -> None:
+    """Say nothing until the client hangs up, or for so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(min(seconds, _LONGEST_HOLD_S)):
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+
+def _shown(request: Request) -> str:
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{request.scope['path']}?{query}" if query else str(request.scope["path"])
+
+
+def _market(config: SandboxConfig) -> Market:
+    if config.replay is not None:
+        from stocks_pipeline.sandbox.replay import ReplayMarket
+
+        return ReplayMarket(config.replay)
+    return SimulatedMarket(config.seed, companies=config.companies, unknown_share=config.unknown_share)
