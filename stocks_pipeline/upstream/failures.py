@@ -5,9 +5,28 @@ answer or a transport error into one of them. What does not: retrying (http.py),
 own error bodies (each gateway reads its own and names the kind).
 """
 
+import errno
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
+
+from stocks_pipeline.upstream.redaction import redact
+
+__all__ = [
+    "MAX_RETRY_AFTER_S",
+    "NEXT_STEP",
+    "RETRYABLE",
+    "FailureKind",
+    "UpstreamError",
+    "from_status",
+    "from_transport",
+    "parse_retry_after",
+    "redact",
+]
 
 
 class FailureKind(StrEnum):
@@ -16,7 +35,7 @@ class FailureKind(StrEnum):
     RATE = "rate"  # too many requests: everyone cools down, then tries again
     TRANSIENT = "transient"  # 5xx, timeout, connection: bounded retries inside the budget
     AUTH = "auth"  # bad or missing key, crumb or cookie: one or two spaced tries, then stop all calls of the stage
-    QUOTA_DAY = "quota_day"  # the day's allowance is gone: stop at once, the rest stays pending until the reset
+    QUOTA_DAY = "quota_day"  # the day's (or the prepaid) allowance is gone: stop at once, the rest stays pending
     PERMANENT = "permanent"  # unknown symbol, plan-gated, no such day: recorded, never retried
     MALFORMED = "malformed"  # an answer that cannot be read: retried like a transient one, reported as the vendor's
 
@@ -31,7 +50,7 @@ NEXT_STEP: dict[FailureKind, str] = {
     FailureKind.RATE: "The vendor is throttling this address. Wait some minutes, lower the request rate, then retry.",
     FailureKind.TRANSIENT: "The vendor or the network was down. Retry the partition.",
     FailureKind.AUTH: "Check the key with `stocks doctor`; if it is right, the vendor refuses it: retry later.",
-    FailureKind.QUOTA_DAY: "The day's allowance is used up. Retry after the vendor's reset.",
+    FailureKind.QUOTA_DAY: "The allowance is used up. Retry after the vendor's reset, or add credit.",
     FailureKind.PERMANENT: "Retrying will not help: check the symbol or the day.",
     FailureKind.MALFORMED: "The vendor answered with something else than data. Retry; if it lasts, the format changed.",
 }
@@ -55,6 +74,16 @@ class UpstreamError(Exception):
 
     def __post_init__(self) -> None:
         self.message = redact(self.message)
+        # What pickle calls the class with; without it a failure could not leave a worker process.
+        self.args = (
+            self.kind,
+            self.upstream,
+            self.subject,
+            self.message,
+            self.status,
+            self.retry_after_s,
+            self.attempts,
+        )
 
     def __str__(self) -> str:
         where = f"{self.upstream} {self.subject}".strip()
@@ -70,14 +99,134 @@ class UpstreamError(Exception):
         return replace(self, attempts=attempts)
 
 
-_SECRET = re.compile(
-    r"(?i)(crumb|api_?key|apikey|token|authorization|cookie|secret|password)([\"']?\s*[=:]\s*)[^\s&,;\"'}]+"
-)
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+")
+_STATUS: dict[int, FailureKind] = {
+    401: FailureKind.AUTH,
+    402: FailureKind.QUOTA_DAY,  # nothing more is answered until a person pays
+    403: FailureKind.AUTH,
+    408: FailureKind.TRANSIENT,
+    409: FailureKind.TRANSIENT,
+    425: FailureKind.TRANSIENT,
+    429: FailureKind.RATE,
+}
+"""What a status means where its hundred does not say it: other 4xx are permanent, 5xx transient, the rest malformed."""
 
 
-def redact(text: str, limit: int = 300) -> str:
-    """The text without secrets, on one line, at most `limit` characters: fit for a log, an event or a table."""
-    flat = " ".join(text.split())
-    flat = _BEARER.sub(r"\1 ***", _SECRET.sub(r"\1\2***", flat))
-    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+def from_status(  # noqa: PLR0913 - the parts of one answer
+    upstream: str,
+    subject: str,
+    status: int,
+    headers: Mapping[str, str | None],
+    body: str,
+    *,
+    now: datetime | None = None,
+) -> UpstreamError:
+    """The failure that an HTTP answer stands for. Returned, so that the caller raises it `from` what it has.
+
+    Two statuses depend on more than their number. A 403 with a web page instead of data is a wall against robots: the
+    key is fine and the address is refused, so it counts as RATE, and all processes leave the vendor alone for a while;
+    retries within seconds only prolong such a block. A 402 with Retry-After is a budget in flight, so RATE as well.
+    A 2xx or 3xx given to this function is an answer that could not be read: MALFORMED.
+    """
+    retry_after_s = parse_retry_after(headers, now)
+    default = {4: FailureKind.PERMANENT, 5: FailureKind.TRANSIENT}.get(status // 100, FailureKind.MALFORMED)
+    kind = _STATUS.get(status, default)
+    if (status == 403 and _is_html(body)) or (status == 402 and retry_after_s is not None):  # noqa: PLR2004 - see above
+        kind = FailureKind.RATE
+    return UpstreamError(kind, upstream, subject, f"HTTP {status}: {_gist(body)}", status, retry_after_s)
+
+
+def parse_retry_after(headers: Mapping[str, str | None], now: datetime | None) -> float | None:
+    """Seconds the vendor asks us to wait, from 0 to 900; None where it does not say.
+
+    Retry-After (RFC 9110, 10.2.3) holds seconds or a date. A date is compared with the answer's own Date, since the
+    vendor's clock set both, else with `now` (aware).
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    value = (lower.get("retry-after") or "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        until, since = _http_date(value), _http_date(lower.get("date") or "") or now
+        if until is None or since is None:
+            return None
+        seconds = (until - since).total_seconds()
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _is_html(body: str) -> bool:
+    return body[:200].lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body"))
+
+
+def _gist(body: str) -> str:
+    """What a person needs of a body: a page's title, else its beginning."""
+    if not body.strip():
+        return "an empty body"
+    if _is_html(body):
+        title = re.search(r"(?is)<title[^>]*>([^<]{0,200})", body[:20_000])
+        return f"a web page instead of data ({title.group(1).strip() if title else 'untitled'})"
+    return body
+
+
+_OUR_MISTAKE = None
+_TRANSPORT: dict[tuple[str, str], FailureKind | None] = {
+    ("builtins", "ConnectionError"): FailureKind.TRANSIENT,
+    ("builtins", "TimeoutError"): FailureKind.TRANSIENT,
+    ("socket", "gaierror"): FailureKind.TRANSIENT,
+    ("socket", "herror"): FailureKind.TRANSIENT,
+    ("ssl", "SSLError"): FailureKind.TRANSIENT,
+    # curl_cffi: every class is an OSError and a RequestException, so its names for wrong use come with it.
+    ("curl_cffi", "RequestException"): FailureKind.TRANSIENT,
+    ("curl_cffi", "TooManyRedirects"): FailureKind.MALFORMED,
+    ("curl_cffi", "InvalidJSONError"): FailureKind.MALFORMED,
+    ("curl_cffi", "ContentDecodingError"): FailureKind.MALFORMED,
+    ("curl_cffi", "CookieConflict"): _OUR_MISTAKE,
+    ("curl_cffi", "ImpersonateError"): _OUR_MISTAKE,
+    ("curl_cffi", "InterfaceError"): _OUR_MISTAKE,
+    ("curl_cffi", "InvalidHeader"): _OUR_MISTAKE,
+    ("curl_cffi", "InvalidSchema"): _OUR_MISTAKE,
+    ("curl_cffi", "InvalidURL"): _OUR_MISTAKE,
+    ("curl_cffi", "MissingSchema"): _OUR_MISTAKE,
+    ("curl_cffi", "SessionClosed"): _OUR_MISTAKE,
+    ("curl_cffi", "StreamConsumedError"): _OUR_MISTAKE,
+    ("curl_cffi", "UnrewindableBodyError"): _OUR_MISTAKE,
+    ("curl_cffi", "URLRequired"): _OUR_MISTAKE,
+    ("httpx", "TimeoutException"): FailureKind.TRANSIENT,
+    ("httpx", "NetworkError"): FailureKind.TRANSIENT,
+    ("httpx", "ProxyError"): FailureKind.TRANSIENT,
+    ("httpx", "RemoteProtocolError"): FailureKind.TRANSIENT,
+    ("httpx", "DecodingError"): FailureKind.MALFORMED,
+    ("httpx", "TooManyRedirects"): FailureKind.MALFORMED,
+}
+"""By top package and class, so that no HTTP library is imported to name its errors. The nearest base class decides."""
+
+_NETWORK_DOWN = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
+
+
+def from_transport(upstream: str, subject: str, exc: Exception) -> UpstreamError:
+    """The failure that a transport's exception stands for. Returned, so that the caller raises it `from exc`.
+
+    Raises:
+        TypeError: no failure of the network (a wrong URL, a missing file, a bug of ours): nobody may retry it.
+    """
+    response = getattr(exc, "response", None)
+    if response is not None and response.status_code:  # curl_cffi's and httpx's raise_for_status()
+        return from_status(upstream, subject, response.status_code, response.headers, response.text)
+    kind = next((_TRANSPORT[name] for name in _names(exc) if name in _TRANSPORT), _OUR_MISTAKE)
+    if kind is None and type(exc) is OSError and exc.errno in _NETWORK_DOWN:
+        kind = FailureKind.TRANSIENT
+    if kind is None:
+        raise TypeError(f"{upstream} {subject}: {type(exc).__qualname__} is no failure of the network") from exc
+    return UpstreamError(kind, upstream, subject, f"{type(exc).__name__}: {exc}")
+
+
+def _names(exc: Exception) -> list[tuple[str, str]]:
+    # httpx2 is httpx under another name (the openai client is built on it).
+    return [(base.__module__.partition(".")[0].replace("httpx2", "httpx"), base.__name__) for base in type(exc).__mro__]
