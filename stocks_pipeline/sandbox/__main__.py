@@ -50,10 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         companies=options.companies,
         faults=tuple(options.fault),
     )
+    from stocks_pipeline.sandbox.replay import ReplayError
     from stocks_pipeline.sandbox.server import serve
 
     try:
         serve(config, options.host, options.port)
+    except ReplayError as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return 2
     except OSError as error:
         sys.stderr.write(f"sandbox: cannot serve at {options.host}:{options.port}: {error.strerror}. Try --port 0.\n")
         return 1

@@ -7,6 +7,7 @@ A client reaches `https://HOST/PATH` either as `{base}/PATH` with the header `X-
 `{base}/HOST/PATH`. A bare `{base}/PATH` works where one vendor only has such a path.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import orjson
@@ -24,9 +25,13 @@ _HEADER = b"x-upstream-host"
 class Vendor(Protocol):
     """A module that plays one upstream."""
 
-    HOSTS: tuple[str, ...]
+    @property
+    def HOSTS(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
+        """The host names it answers for."""
+        ...
 
-    def routes(self, world: World) -> list[Route]:
+    @property
+    def routes(self) -> Callable[[World], list[Route]]:
         """Its paths, made with `world.route`."""
         ...
 

@@ -15,6 +15,8 @@ from stocks_pipeline.sandbox.chance import number
 EPOCH = date(2018, 1, 1)
 _END = date(2040, 1, 1)
 _TURNOVER = 0.05  # share of the companies that leave, and that arrive, in a year
+_NO_CAP = ("SUSPENDED", "SUSPENDED", "--", "")
+_CAPPED = 25  # one in so many of the companies has one of the texts above instead of a number
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _INDUSTRIES = (
     ("Materials", 0.38), ("Energy", 0.07), ("Not Applic", 0.07), ("Software & Services", 0.07),
@@ -25,26 +27,16 @@ _INDUSTRIES = (
     ("Consumer Discretionary Distribution & Retail", 0.02),
 )  # fmt: skip
 _FIRST = (
-    "Adelaide", "Alpine", "Arafura", "Argent", "Aurora", "Austral", "Banksia", "Barrier", "Bluegum", "Boab", "Border",
-    "Carbine", "Cascade", "Castle", "Coral", "Cygnet", "Darling", "Delta", "Dingo", "Emu", "Falcon", "Fitzroy", "Flinders",
-    "Galah", "Gascoyne", "Gibb", "Golden", "Hawk", "Helix", "Horizon", "Ironbark", "Jarrah", "Kakadu", "Karri", "Kestrel",
-    "Kimberley", "Lachlan", "Lyrebird", "Mallee", "Meridian", "Merino", "Mulga", "Murray", "Nova", "Nullarbor", "Orion",
-    "Outback", "Pilbara", "Platypus", "Quoll", "Redgum", "Rivergum", "Saltbush", "Solaris", "Spinifex", "Tasman", "Terra",
-    "Titan", "Torrens", "Vanguard", "Vela", "Wallaby", "Wandoo", "Waratah", "Wattle", "Wombat", "Yarra", "Zenith",
+    "Adelaide", "Alpine", "Arafura", "Argent", "Aurora", "Austral", "Banksia", "Barrier", "Bluegum", "Boab",
+    "Border", "Carbine", "Cascade", "Castle", "Coral", "Cygnet", "Darling", "Delta", "Dingo", "Emu", "Falcon",
+    "Fitzroy", "Flinders", "Galah", "Gascoyne", "Gibb", "Golden", "Hawk", "Helix", "Horizon", "Ironbark", "Jarrah",
+    "Kakadu", "Karri", "Kestrel", "Kimberley", "Lachlan", "Lyrebird", "Mallee", "Meridian", "Merino", "Mulga",
+    "Murray", "Nova", "Nullarbor", "Orion", "Outback", "Pilbara", "Platypus", "Quoll", "Redgum", "Rivergum",
+    "Saltbush", "Solaris", "Spinifex", "Tasman", "Terra", "Titan", "Torrens", "Vanguard", "Vela", "Wallaby",
+    "Wandoo", "Waratah", "Wattle", "Wombat", "Yarra", "Zenith",
 )  # fmt: skip
 _SECOND = {
-    "Materials": (
-        "Gold",
-        "Lithium",
-        "Copper",
-        "Minerals",
-        "Metals",
-        "Resources",
-        "Nickel",
-        "Mining",
-        "Rare Earths",
-        "Iron",
-    ),
+    "Materials": ("Gold", "Lithium", "Copper", "Minerals", "Metals", "Resources", "Nickel", "Mining", "Iron"),
     "Energy": ("Oil & Gas", "Energy", "Petroleum", "Uranium", "Hydrogen"),
     "Not Applic": ("Investment", "Global Fund", "Income Trust", "Opportunities"),
     "Software & Services": ("Digital", "Data", "Software", "Technologies", "Cloud"),
@@ -52,18 +44,7 @@ _SECOND = {
     "Health Care Equipment & Services": ("Medical", "Health", "Diagnostics", "Imaging"),
     "Banks": ("Bank", "Mutual Bank"),
 }
-_OTHER = (
-    "Group",
-    "Holdings",
-    "Partners",
-    "Industries",
-    "Corporation",
-    "Services",
-    "Capital",
-    "Property",
-    "Brands",
-    "Logistics",
-)
+_OTHER = ("Group", "Holdings", "Partners", "Industries", "Corporation", "Services", "Capital", "Brands", "Logistics")
 _LAST = (" LIMITED", " LTD", " LIMITED", " NL", " GROUP LIMITED", " HOLDINGS LIMITED")
 FAMILIAR = {
     "BHP": ("BHP GROUP LIMITED", "Materials", date(1885, 8, 13)),
@@ -136,14 +117,14 @@ def _company(
     while code in codes:
         code = _code(draw, name)
     worth = int(np.exp(draw.normal(17.5, 2.0)))
-    unusual = float(draw.random())
-    cap: int | str = "SUSPENDED" if unusual < 0.02 else "--" if unusual < 0.03 else "" if unusual < 0.04 else worth
+    unusual = int(draw.integers(len(_NO_CAP) * _CAPPED))
+    cap: int | str = _NO_CAP[unusual] if unusual < len(_NO_CAP) else worth
     return ListedCompany(code, name, industry, listed_on, delisted_on, cap)
 
 
 def _name(draw: np.random.Generator, industry: str) -> str:
     first = _FIRST[int(draw.integers(len(_FIRST)))]
-    if draw.random() < 0.5:
+    if draw.integers(2):
         first += " " + _FIRST[int(draw.integers(len(_FIRST)))]
     second = _SECOND.get(industry, _OTHER)
     return f"{first} {second[int(draw.integers(len(second)))]}{_LAST[int(draw.integers(len(_LAST)))]}".upper()
@@ -152,11 +133,12 @@ def _name(draw: np.random.Generator, industry: str) -> str:
 def _code(draw: np.random.Generator, name: str) -> str:
     """Three characters that begin like the name, now and then with a digit, as in 14D and 3PL."""
     code = name[0] + "".join(_LETTERS[int(n)] for n in draw.integers(len(_LETTERS), size=2))
-    if draw.random() < 0.08:
+    if draw.integers(12) == 0:
         at = int(draw.integers(3))
         code = code[:at] + str(int(draw.integers(1, 10))) + code[at + 1 :]
     return code
 
 
 def _weekday(day: date) -> date:
-    return day + timedelta(days=max(0, 7 - day.weekday()) % 7 if day.weekday() > 4 else 0)
+    """The day, or the Monday after it."""
+    return day + timedelta(days=(0, 0, 0, 0, 0, 2, 1)[day.weekday()])

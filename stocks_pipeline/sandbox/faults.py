@@ -1,18 +1,13 @@
 """What goes wrong, for whom, how often: faults by name.
 
-What belongs here: the vocabulary of faults, their validation, and the decision which of them strike one request. What
-does not: how a vendor's failure looks on the wire (yahoo.py, asx.py) or how bars are spoilt (spoil.py).
-
-Everything is decided by hashes and by counting requests, never by chance: the same requests meet the same faults.
+What belongs here: the vocabulary of faults and their validation. What does not: which of them strike one request
+(faultbook.py), how a vendor's failure looks on the wire (yahoo.py, asx.py), how bars are spoilt (window.py).
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
-
-from stocks_pipeline.sandbox.chance import chance
 
 # Faults of the call: the answer does not arrive, or is an error. A retry may succeed.
 CALL_FAULTS = {
@@ -163,96 +158,44 @@ def _scalar(key: str, text: str) -> object:
 
 
 def _check(fault: Fault) -> None:
+    """Refuse the first field that is impossible."""
     if fault.name not in FAULTS:
         raise FaultError("name", f"{fault.name!r} is no fault; there are {', '.join(FAULTS)}")
-    if fault.symbols is not None and not (
-        isinstance(fault.symbols, tuple) and fault.symbols and all(isinstance(symbol, str) for symbol in fault.symbols)
-    ):
-        raise FaultError("symbols", "must be a list of one or more symbols")
-    if fault.share is not None and not (_is_number(fault.share) and 0 < fault.share <= 1):
-        raise FaultError("share", f"must be above 0 and at most 1, not {fault.share!r}")
-    if fault.endpoint is not None and fault.endpoint not in ENDPOINTS:
-        raise FaultError("endpoint", f"{fault.endpoint!r} is none of {', '.join(ENDPOINTS)}")
-    if fault.sticky not in (None, True, False):
-        raise FaultError("sticky", "must be true or false")
-    for name in ("count", "each", "after"):
+    for name, (is_right, expected) in _FIELDS.items():
         value = getattr(fault, name)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise FaultError(name, f"must be a whole number, 0 or more, not {value!r}")
-    if fault.until_s is not None and not (_is_number(fault.until_s) and fault.until_s > 0):
-        raise FaultError("until_s", f"must be seconds above 0, not {fault.until_s!r}")
+        if value is not None and not is_right(value):
+            raise FaultError(name, f"must be {expected}, not {value!r}")
     for name, value in fault.params.items():
         if name not in _PARAMS:
             raise FaultError(name, f"no such parameter; there are {', '.join(_PARAMS)}")
-        if not isinstance(value, bool) and not (_is_number(value) and value >= 0):
+        if not isinstance(value, bool) and not _is_amount(value):
             raise FaultError(name, f"must be a number, 0 or more, not {value!r}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
-@dataclass
-class _Active:
-    """A fault with what it has seen."""
-
-    fault: Fault
-    ident: int
-    since: float
-    matched: int = 0
-    struck: int = 0
-    by_symbol: Counter[str] = field(default_factory=Counter)
+def _is_share(value: object) -> bool:
+    return _is_amount(value) and value != 0 and float(str(value)) <= 1
 
 
-class FaultBook:
-    """The faults in force, in the order they were set. Used from the server's one event loop only."""
+def _is_count(value: object) -> bool:
+    return _is_amount(value) and isinstance(value, int)
 
-    def __init__(self, seed: int, faults: Sequence[Fault] = ()) -> None:
-        self._seed = seed
-        self._active: list[_Active] = []
-        self._next = 0
-        self.add(faults, 0.0)
 
-    def add(self, faults: Iterable[Fault], now: float) -> None:
-        """Put more faults in force from `now` (seconds on any clock that `strike` is also asked with)."""
-        for fault in faults:
-            self._active.append(_Active(fault, self._next, now))
-            self._next += 1
+def _is_names(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(item, str) for item in value)
 
-    def clear(self) -> None:
-        self._active.clear()
-        self._next = 0
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """Every fault with how many requests it matched and struck."""
-        return [
-            active.fault.to_json() | {"matched": active.matched, "struck": active.struck} for active in self._active
-        ]
-
-    def strike(self, host: str, endpoint: str, symbol: str, now: float) -> list[Fault]:
-        """The faults that hit this request; asking counts as the request."""
-        return [active.fault for active in self._active if self._strikes(active, host, endpoint, symbol, now)]
-
-    def _strikes(self, active: _Active, host: str, endpoint: str, symbol: str, now: float) -> bool:  # noqa: PLR0913 - the facts of a request
-        fault = active.fault
-        if not fault.concerns(host, endpoint, symbol):
-            return False
-        if fault.until_s is not None and now - active.since >= fault.until_s:
-            return False
-        active.matched += 1
-        attempt = active.by_symbol[symbol]
-        active.by_symbol[symbol] += 1
-        if active.matched <= fault.after:
-            return False
-        if fault.share is not None and not self._drawn(active, symbol, attempt):
-            return False
-        if fault.each is not None and attempt >= fault.each:
-            return False
-        if fault.count is not None and active.struck >= fault.count:
-            return False
-        active.struck += 1
-        return True
-
-    def _drawn(self, active: _Active, symbol: str, attempt: int) -> bool:
-        which = 0 if active.fault.sticks else attempt
-        return chance(self._seed, active.fault.name, active.ident, symbol, which) < (active.fault.share or 0.0)
+_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "symbols": (_is_names, "a list of one or more symbols"),
+    "share": (_is_share, "above 0 and at most 1"),
+    "sticky": (lambda value: isinstance(value, bool), "true or false"),
+    "count": (_is_count, "a whole number, 0 or more"),
+    "each": (_is_count, "a whole number, 0 or more"),
+    "after": (_is_count, "a whole number, 0 or more"),
+    "until_s": (lambda value: _is_amount(value) and value != 0, "seconds above 0"),
+    "host": (lambda value: isinstance(value, str), "a host name"),
+    "endpoint": (lambda value: value in ENDPOINTS, f"one of {', '.join(ENDPOINTS)}"),
+}

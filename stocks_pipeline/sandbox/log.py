@@ -46,7 +46,7 @@ class RequestLog:
         self._endpoints: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
 
-    def open(self, time: float, host: str, path: str, endpoint: str, symbol: str) -> Record:  # noqa: PLR0913 - the facts of a request
+    def open(self, time: float, host: str, path: str, endpoint: str, symbol: str) -> Record:
         """Note an arrival."""
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)

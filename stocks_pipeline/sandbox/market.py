@@ -15,7 +15,7 @@ from stocks_pipeline.sandbox.chance import chance
 from stocks_pipeline.sandbox.companies import EPOCH, FAMILIAR, ListedCompany, listed, register
 from stocks_pipeline.sandbox.exchanges import ASX, INDICES, Exchange, exchange_of
 from stocks_pipeline.sandbox.series import History, Ints, Series
-from stocks_pipeline.sandbox.walk import simulate
+from stocks_pipeline.sandbox.walk import Subject, simulate
 
 # The vendor goes on showing a delisted company for some weeks, then knows nothing of it.
 _FORGOTTEN_AFTER = timedelta(days=30)
@@ -98,8 +98,7 @@ class SimulatedMarket:
                 last = int(np.searchsorted(opens, exchange.open_ts(company.delisted_on)))
         elif symbol not in INDICES and chance(self._seed, symbol, "newcomer") < _NEWCOMERS:
             first = int(chance(self._seed, symbol, "arrives") * 0.7 * len(opens))
-        kind = "INDEX" if symbol in INDICES else "EQUITY"
-        return simulate(self._seed, symbol, name, kind, exchange, opens[first:last])
+        return simulate(Subject(self._seed, symbol, name, exchange), opens[first:last])
 
 
 @cache

@@ -59,7 +59,7 @@ class History:
     single: bool = True
 
     def as_of(self, bars: int, now: int) -> "Series":
-        """The first `bars` bars, adjusted for the splits and dividends that are known at `now` and for no later ones."""
+        """The first `bars` bars, adjusted for the splits and dividends known at `now`, for no later ones."""
         ts = self.ts[:bars]
         splits = tuple(split for split in self.splits if split.ts <= now)
         factor = split_factor(ts, splits)

@@ -15,16 +15,18 @@ import uvicorn
 
 from stocks_pipeline.sandbox.app import create_app
 from stocks_pipeline.sandbox.config import SandboxConfig
+from stocks_pipeline.sandbox.world import World
 
-_GRACE_S = 1  # calls held by the fault `timeout` would otherwise keep the server for two minutes
+_GRACE_S = 1  # for what a closing world does not let go of, such as a client that reads slowly
 
 
 class _Server(uvicorn.Server):
     """uvicorn that says where it is, and for which a signal is a request to end well rather than a death."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, world: World) -> None:
         super().__init__(config)
         self._url = url
+        self._world = world
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -40,6 +42,7 @@ class _Server(uvicorn.Server):
         yield
 
     def _end(self) -> None:
+        self._world.close()
         self.should_exit = True
 
 
@@ -51,8 +54,9 @@ def serve(config: SandboxConfig, host: str = "127.0.0.1", port: int = 8900) -> N
     """
     listener = listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
+    app = create_app(config)
     settings = uvicorn.Config(
-        create_app(config),
+        app,
         access_log=False,
         log_level="error",
         lifespan="off",
@@ -60,7 +64,7 @@ def serve(config: SandboxConfig, host: str = "127.0.0.1", port: int = 8900) -> N
         timeout_keep_alive=60,
     )
     with listener:
-        _Server(settings, url).run(sockets=[listener])
+        _Server(settings, url, app.world).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

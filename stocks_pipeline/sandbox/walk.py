@@ -31,6 +31,27 @@ _YEAR = 252
 
 
 @dataclass(frozen=True)
+class Subject:
+    """Whose life is drawn, in which world."""
+
+    seed: int
+    symbol: str
+    name: str
+    exchange: Exchange
+
+    @property
+    def kind(self) -> str:
+        return "INDEX" if self.symbol.startswith("^") else "EQUITY"
+
+    def draw(self, what: str) -> np.random.Generator:
+        """The generator of one quantity, at its start."""
+        return np.random.default_rng(number(self.seed, self.symbol, what))
+
+    def chance(self, *what: object) -> float:
+        return chance(self.seed, self.symbol, *what)
+
+
+@dataclass(frozen=True)
 class Character:
     """What stays the same about a symbol: its first price, its daily volatility and drift, its payout and turnover."""
 
@@ -41,81 +62,79 @@ class Character:
     shares: float
 
     @classmethod
-    def of(cls, seed: int, symbol: str, exchange: Exchange) -> "Character":
-        """Draw a character; the same seed and symbol give the same one."""
-        draw = np.random.default_rng(number(seed, symbol, "character"))
-        price = exchange.typical * float(np.exp(draw.normal(0.0, 1.4)))
+    def of(cls, subject: Subject) -> "Character":
+        """Draw a character; the same subject has the same one."""
+        draw = subject.draw("character")
+        price = subject.exchange.typical * float(np.exp(draw.normal(0.0, 1.4)))
         volatility = float(np.exp(draw.uniform(np.log(0.009), np.log(0.035))))
         payout = float(draw.uniform(0.008, 0.03)) if draw.random() < _PAYERS else 0.0
         return cls(price, volatility, 0.0002, payout, float(np.exp(draw.normal(12.0, 1.5))))
 
 
-def simulate(seed: int, symbol: str, name: str, kind: str, exchange: Exchange, opens: Ints) -> History:  # noqa: PLR0913 - one caller, six facts
+def simulate(subject: Subject, opens: Ints) -> History:
     """The life of a symbol that trades on the sessions that open at `opens` (unix seconds, ascending)."""
-    character = Character.of(seed, symbol, exchange)
-    is_stock = kind == "EQUITY"
+    character = Character.of(subject)
+    is_stock = subject.kind == "EQUITY"
     sessions = len(opens)
-    yields = _yields(seed, symbol, sessions, character) if is_stock else np.zeros(sessions)
-    steps = np.random.default_rng(number(seed, symbol, "steps")).standard_normal(sessions)
+    yields = _yields(subject, sessions, character) if is_stock else np.zeros(sessions)
+    steps = subject.draw("steps").standard_normal(sessions)
     closes = character.price * np.exp(np.cumsum(character.drift + character.volatility * steps - yields))
-    ratios = _ratios(seed, symbol, closes, exchange) if is_stock else {}
-    factor = np.ones(sessions)
-    for at, ratio in ratios.items():
-        factor[at:] *= float(ratio)
-    opened, high, low, close = _bars(seed, symbol, closes / factor, factor, character, exchange)
-    volume = _volumes(seed, symbol, steps, close, character)
-    flat, gone = _pauses(seed, symbol, sessions, set(ratios)) if is_stock else ((), ())
-    _hold(flat, opened, high, low, close, volume)
+    ratios = _ratios(subject, closes) if is_stock else {}
+    bars = _bars(subject, closes, ratios, character)
+    volume = _volumes(subject, steps, bars[3], character)
+    flat, gone = _pauses(subject, sessions, set(ratios)) if is_stock else ((), ())
+    for at in flat:
+        bars[:, at] = bars[3, at - 1]
+        volume[at] = 0
     paid = [at for at in np.flatnonzero(yields).tolist() if at]
-    dividends = tuple(Dividend(int(opens[at]), max(0.001, round(yields[at] * float(close[at - 1]), 3))) for at in paid)
+    dividends = tuple(
+        Dividend(int(opens[at]), max(0.001, round(float(yields[at] * bars[3, at - 1]), 3))) for at in paid
+    )
     splits = tuple(Split(int(opens[at]), ratio) for at, ratio in ratios.items())
     trades = np.ones(sessions, dtype=bool)
     trades[list(gone)] = False
-    columns = (opens[trades], opened[trades], high[trades], low[trades], close[trades], volume[trades])
-    return History(symbol, name, kind, exchange, *columns, dividends, splits)
+    opened, high, low, close = bars[:, trades]
+    return History(
+        subject.symbol, subject.name, subject.kind, subject.exchange,
+        opens[trades], opened, high, low, close, volume[trades], dividends, splits,
+    )  # fmt: skip
 
 
-def _yields(seed: int, symbol: str, sessions: int, character: Character) -> Floats:
+def _yields(subject: Subject, sessions: int, character: Character) -> Floats:
     """Per session the share of the price that is paid out, on the ex-dates; 0 elsewhere."""
     yields = np.zeros(sessions)
-    first = 1 + int(chance(seed, symbol, "ex-date") * _HALF_YEAR)
+    first = 1 + int(subject.chance("ex-date") * _HALF_YEAR)
     if character.payout:
         dates = np.arange(first, sessions, _HALF_YEAR)
-        yields[dates] = [
-            character.payout * (0.7 + 0.6 * chance(seed, symbol, "dividend", n)) for n in range(len(dates))
-        ]
+        yields[dates] = [character.payout * (0.7 + 0.6 * subject.chance("dividend", n)) for n in range(len(dates))]
     return yields
 
 
-def _ratios(seed: int, symbol: str, closes: Floats, exchange: Exchange) -> dict[int, Fraction]:
+def _ratios(subject: Subject, closes: Floats) -> dict[int, Fraction]:
     """Session index to split ratio: boards split shares that became dear and consolidate those that became cheap."""
     found: dict[int, Fraction] = {}
     factor = 1.0
-    for at in range(_BOARD_MEETS + int(chance(seed, symbol, "board") * _BOARD_MEETS), len(closes), _BOARD_MEETS):
-        level = float(closes[at - 1]) / factor / exchange.typical
+    for at in range(_BOARD_MEETS + int(subject.chance("board") * _BOARD_MEETS), len(closes), _BOARD_MEETS):
+        level = float(closes[at - 1]) / factor / subject.exchange.typical
         decision = next((ratio for above, ratio in _TOO_DEAR if level > above), None)
         decision = decision or next((ratio for below, ratio in _TOO_CHEAP if level < below), None)
-        if decision is not None and chance(seed, symbol, "split", at) < _SPLITS_AT_ONCE:
+        if decision is not None and subject.chance("split", at) < _SPLITS_AT_ONCE:
             found[at] = decision
             factor *= float(decision)
     return found
 
 
-def _bars(  # noqa: PLR0913 - one caller; the pieces of one bar
-    seed: int, symbol: str, closes: Floats, factor: Floats, character: Character, exchange: Exchange
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Open, high, low, close in traded prices on the exchange's ticks."""
-    draw = np.random.default_rng(number(seed, symbol, "bars")).standard_normal((len(closes), 3))
-    before = np.concatenate((closes[:1], closes[:-1] * factor[:-1] / factor[1:]))
+def _bars(subject: Subject, closes: Floats, ratios: dict[int, Fraction], character: Character) -> Floats:
+    """Rows open, high, low, close in traded prices on the exchange's ticks, from closes that know no split."""
+    factor = np.ones(len(closes))
+    for at, ratio in ratios.items():
+        factor[at:] *= float(ratio)
+    draw = subject.draw("bars").standard_normal((len(closes), 3))
+    before = np.concatenate((closes[:1], closes[:-1]))
     opened = before * np.exp(0.4 * character.volatility * draw[:, 0])
     high = np.maximum(opened, closes) * np.exp(0.5 * character.volatility * np.abs(draw[:, 1]))
     low = np.minimum(opened, closes) * np.exp(-0.5 * character.volatility * np.abs(draw[:, 2]))
-    return (
-        on_tick(opened, exchange.ticks),
-        on_tick(high, exchange.ticks),
-        on_tick(low, exchange.ticks),
-        on_tick(closes, exchange.ticks),
-    )
+    return on_tick(np.stack((opened, high, low, closes)) / factor, subject.exchange.ticks)
 
 
 def on_tick(prices: Floats, ticks: Sequence[tuple[float, float]]) -> Floats:
@@ -125,14 +144,14 @@ def on_tick(prices: Floats, ticks: Sequence[tuple[float, float]]) -> Floats:
     return rounded
 
 
-def _volumes(seed: int, symbol: str, steps: Floats, close: Floats, character: Character) -> Ints:
+def _volumes(subject: Subject, steps: Floats, close: Floats, character: Character) -> Ints:
     """Shares traded: more on days that move."""
-    draw = np.random.default_rng(number(seed, symbol, "volume")).standard_normal(len(steps))
+    draw = subject.draw("volume").standard_normal(len(steps))
     shares = character.shares / np.sqrt(np.maximum(close, 0.01)) * np.exp(0.5 * draw + 0.3 * np.abs(steps))
     return np.rint(np.maximum(shares, 1.0)).astype(np.int64)
 
 
-def _pauses(seed: int, symbol: str, sessions: int, splits: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _pauses(subject: Subject, sessions: int, splits: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Sessions of trading halts (the vendor repeats the close with no volume) and of suspensions (it has no bar).
 
     A board does not split the shares of a company that is not trading, so the days of splits are spared.
@@ -141,17 +160,10 @@ def _pauses(seed: int, symbol: str, sessions: int, splits: set[int]) -> tuple[tu
     flat: list[int] = []
     gone: list[int] = []
     for year in range(sessions // _YEAR + 1):
-        if chance(seed, symbol, "halt", year) < _HALTED_A_YEAR:
-            start = year * _YEAR + int(chance(seed, symbol, "halted", year) * _YEAR)
-            flat += range(start, start + 1 + int(chance(seed, symbol, "halt days", year) * 2))
-        if chance(seed, symbol, "suspension", year) < _SUSPENDED_A_YEAR:
-            start = year * _YEAR + int(chance(seed, symbol, "suspended", year) * _YEAR)
-            gone += range(start, start + 5 + int(chance(seed, symbol, "suspension days", year) * 55))
+        if subject.chance("halt", year) < _HALTED_A_YEAR:
+            start = year * _YEAR + int(subject.chance("halted", year) * _YEAR)
+            flat += range(start, start + 1 + int(subject.chance("halt days", year) * 2))
+        if subject.chance("suspension", year) < _SUSPENDED_A_YEAR:
+            start = year * _YEAR + int(subject.chance("suspended", year) * _YEAR)
+            gone += range(start, start + 5 + int(subject.chance("suspension days", year) * 55))
     return tuple(at for at in flat if at in free), tuple(at for at in gone if at in free)
-
-
-def _hold(flat: Sequence[int], opened: Floats, high: Floats, low: Floats, close: Floats, volume: Ints) -> None:  # noqa: PLR0913 - the columns of a bar
-    """Repeat the last close on the halted sessions, in place."""
-    for at in flat:
-        opened[at] = high[at] = low[at] = close[at] = close[at - 1]
-        volume[at] = 0

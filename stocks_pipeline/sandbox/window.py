@@ -7,6 +7,7 @@ from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -104,7 +105,8 @@ def _without(series: Series, bars: int) -> Series:
 
 def _missing(series: Series, days_ago: int) -> Series:
     at = len(series.ts) - 1 - days_ago
-    return replace(series, **{name: np.delete(getattr(series, name), at) for name in _COLUMNS}) if at >= 0 else series
+    columns: dict[str, Any] = {name: np.delete(getattr(series, name), at) for name in _COLUMNS} if at >= 0 else {}
+    return replace(series, **columns)
 
 
 def _scaled(series: Series, factor: float, bars: int) -> Series:

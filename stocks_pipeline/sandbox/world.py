@@ -18,7 +18,8 @@ from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.sandbox.chance import chance
 from stocks_pipeline.sandbox.config import SandboxConfig
 from stocks_pipeline.sandbox.exchanges import Exchange
-from stocks_pipeline.sandbox.faults import Fault, FaultBook
+from stocks_pipeline.sandbox.faultbook import FaultBook
+from stocks_pipeline.sandbox.faults import Fault
 from stocks_pipeline.sandbox.log import Record, RequestLog
 from stocks_pipeline.sandbox.market import Market, SimulatedMarket
 
@@ -55,7 +56,12 @@ class World:
         self.faults = FaultBook(config.seed)
         self.today: date | None = None
         self.latency_ms = 0.0
+        self._closing = asyncio.Event()
         self.reset()
+
+    def close(self) -> None:
+        """Let go of every call that is being kept waiting: the server is ending."""
+        self._closing.set()
 
     def reset(self) -> None:
         """Back to the start: the configured faults, date and latency, an empty log."""
@@ -101,22 +107,35 @@ class World:
         """Let the time pass that the call takes; True if it ends there, unanswered."""
         if self.latency_ms:
             jitter = 0.5 + chance(self.config.seed, "latency", record.symbol, record.index)
-            await asyncio.sleep(self.latency_ms * jitter / 1000)
+            await self._pause(self.latency_ms * jitter / 1000)
         for fault in faults:
             if fault.name == "slow":
-                await asyncio.sleep(fault.param("seconds", 5.0))
+                await self._pause(fault.param("seconds", 5.0))
             if fault.name == "timeout":
-                await _hold(request, fault.param("seconds", _LONGEST_HOLD_S))
+                await self._hold(request, fault.param("seconds", _LONGEST_HOLD_S))
                 return True
         return False
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the server."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
-async def _hold(request: Request, seconds: float) -> None:
-    """Say nothing until the client hangs up, or for so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(min(seconds, _LONGEST_HOLD_S)):
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
+    async def _hold(self, request: Request, seconds: float) -> None:
+        """Say nothing until the client hangs up, or for so long, or until the server ends."""
+        ends = [asyncio.ensure_future(_hung_up(request)), asyncio.ensure_future(self._closing.wait())]
+        try:
+            await asyncio.wait(ends, timeout=min(seconds, _LONGEST_HOLD_S), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+
+
+async def _hung_up(request: Request) -> bool:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return True
 
 
 def _shown(request: Request) -> str:

@@ -1,0 +1,135 @@
+"""The replayed market: recorded bars and listings, shown as they would have been on any day in their range.
+
+What belongs here: reading a folder of `yahoo_*.parquet` (columns symbol, date, open, high, low, close, adj_close,
+volume, dividends, splits; split-adjusted as of the last recorded day; 0.0 means no event) and of listing files named
+`…YYYY-MM-DD.csv`. What does not: the adjustment itself (series.py) and the wire (yahoo.py, asx.py).
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stocks_pipeline.sandbox.companies import ListedCompany
+from stocks_pipeline.sandbox.exchanges import exchange_of
+from stocks_pipeline.sandbox.series import Dividend, History, Series, Split, split_factor
+
+_UNIX = date(1970, 1, 1)
+_UNKNOWN_LISTING_DAY = date(1900, 1, 1)
+_PRICES = ("open", "high", "low", "close", "adj_close")
+_CACHED = 1000
+
+
+class ReplayError(ValueError):
+    """The folder holds nothing that can be replayed."""
+
+
+@dataclass(frozen=True)
+class _ListingFile:
+    day: date
+    path: Path
+
+
+class ReplayMarket:
+    """What was recorded, no more: a symbol without bars is unknown, as it would be to the vendor."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the folder.
+
+        Raises:
+            ReplayError: there is no yahoo_*.parquet in it.
+        """
+        files = sorted(folder.glob("yahoo_*.parquet"))
+        if not files:
+            raise ReplayError(f"no yahoo_*.parquet in {folder}")
+        self._histories = {symbol: history for file in files for symbol, history in _read(file).items()}
+        self._listings = _listing_files(folder)
+        self._cached = lru_cache(maxsize=_CACHED)(self._series)
+
+    def series(self, symbol: str, now: int) -> Series | None:
+        history = self._histories.get(symbol)
+        if history is None:
+            return None
+        bars = int(np.searchsorted(history.ts, now, side="right"))
+        return self._cached(symbol, bars) if bars else None
+
+    def companies(self, day: date) -> list[ListedCompany]:
+        listing = self.listing_file(day)
+        if listing is not None:
+            return read_listing(listing)
+        codes = sorted(symbol.removesuffix(".AX") for symbol in self._histories if symbol.endswith(".AX"))
+        return [ListedCompany(code, code, "Not Applic", _UNKNOWN_LISTING_DAY, None, "") for code in codes]
+
+    def listing_file(self, day: date) -> bytes | None:
+        """The newest file that is not after the day, else the oldest; None where there is none at all."""
+        known = [file for file in self._listings if file.day <= day] or self._listings[:1]
+        return known[-1].path.read_bytes() if known else None
+
+    def _series(self, symbol: str, bars: int) -> Series:
+        history = self._histories[symbol]
+        return history.as_of(bars, int(history.ts[bars - 1]))
+
+
+def read_listing(body: bytes) -> list[ListedCompany]:
+    """The companies of a file in the form with the preamble. Listing date and market value are not in it."""
+    rows = list(csv.reader(body.decode("utf-8-sig").splitlines()))
+    header = next((at for at, row in enumerate(rows) if "ASX code" in row), None)
+    if header is None:
+        return []
+    name, code, industry = (rows[header].index(title) for title in ("Company name", "ASX code", rows[header][-1]))
+    return [
+        ListedCompany(row[code], row[name], row[industry], _UNKNOWN_LISTING_DAY, None, "")
+        for row in rows[header + 1 :]
+        if len(row) > max(name, code, industry)
+    ]
+
+
+def _listing_files(folder: Path) -> list[_ListingFile]:
+    found = []
+    for path in [*folder.glob("asx_listed/*.csv"), *folder.glob("../asx_listed/*.csv")]:
+        dated = re.search(r"(\d{4}-\d{2}-\d{2})\.csv$", path.name)
+        if dated:
+            found.append(_ListingFile(date.fromisoformat(dated[1]), path))
+    return sorted(found, key=lambda file: file.day)
+
+
+def _read(path: Path) -> dict[str, History]:
+    """The symbols of one file whose exchange the sandbox knows."""
+    table = pq.read_table(path).combine_chunks().sort_by([("symbol", "ascending"), ("date", "ascending")])
+    symbols = table["symbol"].to_pylist()
+    columns = {name: table[name].to_numpy() for name in (*_PRICES, "volume", "dividends", "splits")}
+    columns["date"] = table["date"].cast(pa.int32()).to_numpy()
+    starts = [at for at, symbol in enumerate(symbols) if at == 0 or symbol != symbols[at - 1]]
+    found = {}
+    for start, end in zip(starts, [*starts[1:], len(symbols)], strict=True):
+        history = _history(symbols[start], {name: column[start:end] for name, column in columns.items()})
+        if history is not None:
+            found[symbols[start]] = history
+    return found
+
+
+def _history(symbol: str, columns: dict[str, Any]) -> History | None:
+    """The bars in traded prices: the recorded adjustment for splits is taken back, to be made again as of any day."""
+    exchange = exchange_of(symbol)
+    if exchange is None:
+        return None
+    days = [_UNIX + timedelta(days=int(day)) for day in columns["date"]]
+    ts = np.array([exchange.open_ts(day) for day in days], dtype=np.int64)
+    at_split, at_paid = np.flatnonzero(columns["splits"]).tolist(), np.flatnonzero(columns["dividends"]).tolist()
+    splits = tuple(Split(int(ts[at]), Fraction(columns["splits"][at]).limit_denominator(1000)) for at in at_split)
+    factor = split_factor(ts, splits)
+    dividends = tuple(Dividend(int(ts[at]), float(columns["dividends"][at] * factor[at])) for at in at_paid)
+    prices = {name: columns[name] * factor for name in _PRICES[:4]}
+    volume = np.rint(columns["volume"] / factor).astype(np.int64)
+    return History(
+        symbol, symbol, "EQUITY", exchange, ts, **prices, volume=volume, dividends=dividends, splits=splits,
+        adj_close=columns["adj_close"], single=False,
+    )  # fmt: skip
