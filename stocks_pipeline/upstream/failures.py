@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
@@ -158,7 +158,7 @@ def _http_date(text: str) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
-    return moment if moment.tzinfo else None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # HTTP dates are GMT, whether they say so or not
 
 
 def _is_html(body: str) -> bool:
@@ -217,7 +217,8 @@ def from_transport(upstream: str, subject: str, exc: Exception) -> UpstreamError
         TypeError: no failure of the network (a wrong URL, a missing file, a bug of ours): nobody may retry it.
     """
     response = getattr(exc, "response", None)
-    if response is not None and response.status_code:  # curl_cffi's and httpx's raise_for_status()
+    # Only raise_for_status() of curl_cffi or httpx speaks of the status: curl_cffi also attaches a half-read answer.
+    if response is not None and type(exc).__name__ in {"HTTPError", "HTTPStatusError"} and response.status_code >= 400:  # noqa: PLR2004 - the first status that is an error
         return from_status(upstream, subject, response.status_code, response.headers, response.text)
     kind = next((_TRANSPORT[name] for name in _names(exc) if name in _TRANSPORT), _OUR_MISTAKE)
     if kind is None and type(exc) is OSError and exc.errno in _NETWORK_DOWN:

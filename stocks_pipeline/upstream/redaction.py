@@ -10,7 +10,7 @@ _LONGEST = 4_000  # what is looked at; a body may be megabytes, and a log line i
 
 _NAME = r"(?:crumb|api[_-]?key|key|token|secret|passw(?:or)?d|pwd|signature|credentials?|sig)"
 _HEADER = r"(?:authorization|(?:set-)?cookie|x-telegram-bot-api-secret-token)"
-_GAP = r"[\"'\\]{0,3}\s*+(?:[=:]|%3[ad])\s*+"  # possessive: a mark set before must not match again
+_GAP = r"[\"'\\]{0,3}\s*+(?:[=:]|%3[ad]|,(?=\s*b?[\"']))\s*+"  # possessive: a mark set before must not match again
 _QUOTED = r"""(?:\\?"(?:\\.|[^"\\])*\\?"?|\\?'(?:\\.|[^'\\])*\\?'?)"""
 _PATTERNS = (
     # A header's value is everything to the end of its line or of its quotes: schemes, several cookies, spaces.
@@ -21,10 +21,10 @@ _PATTERNS = (
     (re.compile(r"\b(A1S?|A3|GUCS?)=(?!\*\*\*)[^\s;,\"']+"), r"\1=***"),
     # Values that show what they are, wherever they stand.
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+"), r"\1 ***"),
-    (re.compile(r"\b(sk|pk|rk)-[\w-]{8,}"), r"\1-***"),
-    (re.compile(r"\bbot\d+:[\w-]+"), "bot***"),
+    (re.compile(r"\b(sk|pk|rk)-[^\s\"',;&]{8,}"), r"\1-***"),
+    (re.compile(r"\bbot\d+:\S+"), "bot***"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),
-    (re.compile(r"(://)[^/\s@]+@"), r"\1***@"),
+    (re.compile(r"(://)[^\s@]+@"), r"\1***@"),
 )
 
 
