@@ -64,7 +64,6 @@ def run_bounded(
                 yield outcome
             elif isinstance(outcome, _Crash):
                 crash = crash or outcome
-                stop.set()
     except BaseException:
         stop.set()
         raise
@@ -102,7 +101,10 @@ class _Crew(Generic[K, V]):
 
     def _serve(self) -> None:
         while (job := self._todo.get()) is not None:
-            self.done.put(None if self._stop.is_set() else self._attempt(job[0]))
+            outcome = None if self._stop.is_set() else self._attempt(job[0])
+            if isinstance(outcome, _Crash):
+                self._stop.set()  # here, not where it is read: by then this thread would be at its next key
+            self.done.put(outcome)
 
     def _attempt(self, key: K) -> Result[K, V] | _Crash:
         try:
