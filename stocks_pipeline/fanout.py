@@ -34,7 +34,8 @@ from typing import Any
 
 import dagster as dg
 
-from stocks_pipeline.fanout_log import FanOutEvent, Made, PartitionCheck, StepLog
+from stocks_pipeline.fanout_log import FanOutEvent, StepLog
+from stocks_pipeline.fanout_made import Made, PartitionCheck
 from stocks_pipeline.pool import run_bounded
 from stocks_pipeline.upstream.failures import UpstreamError
 
@@ -107,7 +108,8 @@ def fan_out(  # noqa: PLR0913 - keyword-only, each with a default that is right
         dagster.Failure: at least one partition is not made; its metadata holds a table of which, why and what next.
     """
     stop = stop or threading.Event()
-    step = StepLog(context, list(context.partition_keys if keys is None else keys), describe_failure)
+    planned = list(context.partition_keys)
+    step = StepLog(context, planned if keys is None else list(keys), describe_failure)
 
     def make(key: str) -> Made:
         return step.checked((reuse(key) if reuse else None) or work(key))
@@ -120,5 +122,6 @@ def fan_out(  # noqa: PLR0913 - keyword-only, each with a default that is right
                 yield from step.record(result.key, result.value)
             elif result.error is not None and step.failed(result.key, result.error):
                 stop.set()
+    yield from step.bystanders(planned)
     yield from step.summaries()
     step.finish()

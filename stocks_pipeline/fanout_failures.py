@@ -44,6 +44,9 @@ class Troubles:
         self._why_stopped = "the run was stopped"
         self._first_bug = ""
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def add(self, key: str, error: Exception) -> bool:
         """Take down one failure; true when it ends the stage because every further call would fail alike."""
         known = error if isinstance(error, UpstreamError) else self._describe(error)
