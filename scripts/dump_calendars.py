@@ -20,6 +20,10 @@ EXCHANGES = ("XASX", "XBKK", "XHKG", "XNYS", "XSES", "XTAI", "XTKS")
 # Exchanges that keep another one's sessions and hours: Nasdaq and NYSE Arca (where SPDR funds are listed).
 ALIASES = {"ARCX": "XNYS", "XNAS": "XNYS"}
 
+# Closures announced on the morning itself that exchange_calendars lacks: a typhoon and a black rainstorm, confirmed by
+# ten of ten stocks without a bar. Since September 2024 Hong Kong trades through severe weather.
+UNSCHEDULED = {"XHKG": {date(2023, 9, 1), date(2023, 9, 8)}}
+
 # Ho Chi Minh City is not in exchange_calendars. Each year's swapped days are decreed late in the year before, so the
 # last year is the last one for which `holidays` holds a decreed swap, not the last one it can compute.
 VIETNAM_LAST = date(2026, 12, 31)
@@ -59,7 +63,9 @@ def exchange(mic: str) -> dict[str, Any]:
             early[day.isoformat()] = text
     if any(day.weekday() >= SATURDAY for day in sessions):
         raise ValueError(f"{mic} trades at weekends")
-    return _entry(str(source.tz), last, "exchange_calendars", hours=hours, sessions=sessions, early=early)
+    missed = UNSCHEDULED.get(mic, set())
+    named = "exchange_calendars" + (" and closures added by hand" if missed else "")
+    return _entry(str(source.tz), last, named, hours=hours, sessions=sessions - missed, early=early)
 
 
 def vietnam() -> dict[str, Any]:

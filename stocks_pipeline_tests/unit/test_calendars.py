@@ -84,6 +84,8 @@ def test_sydney_keeps_its_hours_over_both_clock_changes(day: str, opens: str, cl
         ("XNAS", "2025-11-27", "Thanksgiving, through the alias"),
         ("XSES", "2026-02-17", "Lunar New Year"),
         ("XHKG", "2025-10-01", "National Day"),
+        ("XHKG", "2023-09-01", "typhoon Saola, added by hand"),
+        ("XHKG", "2023-09-08", "black rainstorm, added by hand"),
         ("XTKS", "2025-12-31", "market holiday at the year's end"),
         ("XBKK", "2026-04-14", "Songkran"),
         ("XTAI", "2025-02-28", "Peace Memorial Day"),
@@ -163,8 +165,9 @@ def test_a_datetime_asks_for_its_day() -> None:
 
 
 def test_sources_are_told_apart() -> None:
-    """Vietnam's days say that they are not the exchange's own; the others name exchange_calendars."""
+    """Vietnam's days say that they are not the exchange's own, Hong Kong's that some were added by hand."""
     assert calendar("XSTC").source == "holidays (not the exchange's own notice)"
+    assert calendar("XHKG").source == "exchange_calendars and closures added by hand"
     assert calendar("XASX").source == "exchange_calendars"
 
 
@@ -225,18 +228,28 @@ def test_loading_is_cheap_and_pulls_in_nothing() -> None:
     assert float(done.stdout) < 1.0  # about 0.01 s alone; a shared machine may be slow, pandas would be slower still
 
 
-def test_real_sessions_were_trading_days() -> None:
-    """Days on which most real ASX bars exist are exactly the calendar's sessions (needs the shared data)."""
+@pytest.mark.parametrize(
+    ("file", "ending", "mic", "enough"),
+    [
+        ("yahoo_asx", ".AX", "XASX", 100),
+        ("yahoo_us", "", "XNYS", 100),
+        ("yahoo_dr", ".HK", "XHKG", 5),
+        ("yahoo_dr", ".SI", "XSES", 5),
+    ],
+)
+def test_real_sessions_were_trading_days(file: str, ending: str, mic: str, enough: int) -> None:
+    """Days on which most real bars exist are exactly the calendar's sessions (needs the shared data)."""
     folder = Path(os.environ.get("STOCKS_SHARED_DATA", REPO.parent / "shared" / "data"))
-    path = folder / "replay" / "yahoo_asx.parquet"
+    path = folder / "replay" / f"{file}.parquet"
     if not path.exists():
         pytest.skip("no shared data here")
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    counts = pc.value_counts(pq.read_table(path, columns=["date"])["date"]).to_pylist()
-    traded = sorted(row["values"] for row in counts if row["counts"] > 100)
-    assert traded == calendar("XASX").sessions(traded[0], traded[-1])
+    bars = pq.read_table(path, columns=["symbol", "date"])
+    counts = pc.value_counts(bars.filter(pc.ends_with(bars["symbol"], ending))["date"]).to_pylist()
+    traded = sorted(row["values"] for row in counts if row["counts"] >= enough)
+    assert traded == calendar(mic).sessions(traded[0], traded[-1])
 
 
 def test_lookups_are_fast() -> None:
