@@ -1,0 +1,97 @@
+"""The desk a command works on: its settings, its DAGSTER_HOME, its Dagster instance.
+
+What belongs here: opening them with clear errors. What does not: what commands do with them.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stocks_pipeline.cli.output import Exit, fail
+from stocks_pipeline.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from stocks_pipeline.defs.market import Market
+
+TEMPLATE = Path(__file__).parent.parent / "instance" / "dagster.yaml"
+
+
+def settings() -> Settings:
+    """The settings, or the end of the command with what is wrong with them."""
+    try:
+        return Settings.load()
+    except SettingError as error:
+        fail(str(error), Exit.USAGE)
+
+
+def enter(found: Settings) -> None:
+    """Make this process, and those it starts, work on the desk of `found`: folders, dagster.yaml, environment."""
+    try:
+        found.dagster_home.mkdir(parents=True, exist_ok=True)
+        found.control_db.parent.mkdir(parents=True, exist_ok=True)
+        target = found.dagster_home / "dagster.yaml"
+        if not target.exists():
+            shutil.copyfile(TEMPLATE, target)
+    except OSError as error:
+        fail(
+            f"DAGSTER_HOME: cannot use {found.dagster_home}: {error.strerror}. Set STOCKS_HOME to a folder of yours.",
+            Exit.USAGE,
+        )
+    os.environ.update(found.environment())
+
+
+@contextmanager
+def open_instance(found: Settings) -> Iterator["dg.DagsterInstance"]:
+    """The desk's Dagster instance."""
+    enter(found)
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def market_named(name: str) -> "Market":
+    """The market of that name, or a usage error listing them."""
+    from stocks_pipeline.definitions import MARKETS
+
+    if name not in MARKETS:
+        fail(f"MARKET: {name!r} is no market; valid: {', '.join(sorted(MARKETS))}", Exit.USAGE)
+    return MARKETS[name]
+
+
+def session_named(text: str | None, market: "Market") -> date:
+    """The session that `--date` means; without one, the newest that has closed.
+
+    The clock is read here, at the edge, to choose what a person most likely wants, and the choice is printed.
+    """
+    from stocks_pipeline.clock import SystemClock
+    from stocks_pipeline.partitions import FIRST_DAY
+
+    known = market.calendar()
+    if text is None:
+        present = SystemClock().now()
+        day = present.date()
+        while not known.is_session(day) or known.close_at(day) > present:
+            day = known.previous_session(day)
+        return day
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        fail(f"--date: {text!r} is no date; write it as 2025-12-05", Exit.USAGE)
+    if day < date.fromisoformat(FIRST_DAY):
+        fail(f"--date: {day} lies before the first partition, {FIRST_DAY}", Exit.USAGE)
+    if known.is_session(day) is False:
+        near = f"{known.previous_session(day)} is the session before it"
+        fail(f"--date: {day} is no session of {market.mic}: the exchange is closed; {near}", Exit.USAGE)
+    if not market.sessions.has_partition_key(day.isoformat()):
+        fail(
+            f"--date: {day} is not there yet: the newest partition is {market.sessions.get_last_partition_key()}",
+            Exit.USAGE,
+        )
+    return day

@@ -1,0 +1,126 @@
+"""A day of one market in the foreground: the same chain as the daemon's, in this process, on the same instance.
+
+What belongs here: running stages one after the other and counting what they came to. What does not: arguments and
+printing (run.py, demo.py) and the decision what follows what (defs/chain.py).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.utils import make_new_run_id  # the id must be known before the run, to watch it; no public maker
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.automation import CHAIN_TAG
+from stocks_pipeline.defs.chain import batch_range_tags
+from stocks_pipeline.defs.market import Market
+from stocks_pipeline.defs.operations.dead_runs import WORKER_TAG, alive, reap
+
+Watch = Callable[[dg.EventLogEntry], None]
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster's own console lines; the event log has them all the same."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What one stage came to."""
+
+    stage: str
+    run_id: str
+    success: bool
+    seconds: float
+    message: str = ""
+
+
+@dataclass
+class DayResult:
+    """What the day came to, stage by stage."""
+
+    day: date
+    stages: list[StageResult] = field(default_factory=list)
+
+    def stage(self, name: str) -> StageResult | None:
+        """The stage of that name, if it ran."""
+        return next((s for s in self.stages if s.stage == name), None)
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """Runs stages of one market in this process."""
+
+    instance: dg.DagsterInstance
+    repository: Any
+    market: Market
+    clock: Clock
+    triggered_by: str
+    watch: Watch
+
+    def stage(self, name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> StageResult:
+        """Run one stage to its end; a failure is a result, not an exception.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the run is recorded as ended and what it stored stays.
+        """
+        run_id = make_new_run_id()
+        started = self.clock.monotonic()
+        job = self.repository.get_job(f"{self.market.name}_{name}")
+        self.instance.add_event_listener(run_id, self.watch)
+        with alive(self.instance, run_id):
+            result = job.execute_in_process(
+                instance=self.instance,
+                run_id=run_id,
+                run_config={**QUIET, **(config or {})},
+                raise_on_error=False,
+                tags={
+                    **tags,
+                    CHAIN_TAG: "foreground",
+                    WORKER_TAG: "foreground",
+                    "source": "manual",
+                    "triggered_by": self.triggered_by,
+                    "execution_name": f"manual-{self.clock.now():%Y%m%d-%H%M%S}",
+                },
+            )
+        failed = [e for e in result.all_events if e.is_step_failure]
+        why = failed[-1].step_failure_data.error_display_string if failed else ""
+        return StageResult(name, run_id, result.success, self.clock.monotonic() - started, why)
+
+    def day(
+        self, day: date, *, listing: Mapping[str, Any], batches: Mapping[str, Any], prices: Mapping[str, Any]
+    ) -> DayResult:
+        """The chain of one day: list and split, fetch every batch, merge what is there.
+
+        The arguments are the run configs of `symbols`, `symbol_batches` and `raw_prices`.
+        """
+        reap(self.instance)
+        done = DayResult(day)
+        name = self.market.name
+        tags = {"dagster/partition": day.isoformat()}
+        config = {
+            "ops": {f"{name}__symbols": {"config": dict(listing)}, f"{name}__symbol_batches": {"config": dict(batches)}}
+        }
+        done.stages.append(self.stage("listing", tags, config))
+        if not done.stages[-1].success:
+            return done
+        numbers = self.batch_numbers(day)
+        if numbers:
+            config = {"ops": {f"{name}__raw_prices": {"config": dict(prices)}}}
+            done.stages.append(self.stage("prices", batch_range_tags(day, numbers), config))
+        done.stages.append(self.stage("daily_prices", tags))
+        return done
+
+    def batch_numbers(self, day: date) -> range:
+        """The batches of the day's split, as the instance recorded it."""
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=self.market.key("symbol_batches"), asset_partitions=[day.isoformat()]),
+            limit=1,
+        ).records
+        made = records[0].asset_materialization if records else None
+        return range(int(str(made.metadata["batches"].value))) if made else range(0)
+
+
+def stamp(moment: float) -> str:
+    """Seconds since the epoch as a person reads them, local time."""
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")

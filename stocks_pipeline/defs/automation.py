@@ -1,0 +1,186 @@
+"""What runs by itself: the daily schedule and the chain that starts each stage when the one before ended.
+
+What belongs here: jobs, the schedule, the sensor that reads the instance, and their tags. What does not: how a stage
+works, and the decision which stage is next (chain.py), which is pure. Stages chain by completion, never by a timer:
+the seeds' fixed 20-minute buffer was their worst fault.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, NamedTuple
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,  # what define_asset_job returns; not exported in 1.13
+)
+
+from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.defs.chain import EndedRun, PinnedPlan, Stage, next_stages, partition_tags
+from stocks_pipeline.defs.market import Market
+from stocks_pipeline.partitions import parse_batch_key
+
+CHAIN_INTERVAL_S = 15
+"""How often the chain looks. A hop starts at most this plus one daemon iteration after the stage before it."""
+
+LOOK_BACK = 50
+"""Newest events and runs the chain looks at in one tick; a desk makes about three a market and day."""
+
+UPSTREAM_TAG = "stocks/upstream"
+"""Key of `tag_concurrency_limits` in instance/dagster.yaml: how many runs may talk to one vendor."""
+
+CHAIN_TAG = "stocks/chain"
+"""`foreground` on runs of `stocks run`, which starts the next stage itself: the sensor leaves those alone."""
+
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+class StageJobs(NamedTuple):
+    """The three runs that make a day of one market."""
+
+    listing: UnresolvedAssetJobDefinition
+    prices: UnresolvedAssetJobDefinition
+    daily: UnresolvedAssetJobDefinition
+
+
+def stage_jobs(market: Market) -> StageJobs:
+    """One job a stage, because assets of different partitions never share a run."""
+    return StageJobs(
+        listing=dg.define_asset_job(
+            f"{market.name}_listing",
+            selection=[market.key("symbols"), market.key("symbol_batches")],
+            description=f"{market.title}: list the session's symbols and split them. The chain does the rest.",
+            tags={UPSTREAM_TAG: market.listing},
+        ),
+        prices=dg.define_asset_job(
+            f"{market.name}_prices",
+            selection=[market.key("raw_prices")],
+            description=f"{market.title}: fetch the session's batches in one run, each with its own outcome.",
+            tags={UPSTREAM_TAG: "yahoo"},
+        ),
+        daily=dg.define_asset_job(
+            f"{market.name}_daily_prices",
+            selection=[market.key("daily_prices")],
+            description=f"{market.title}: merge the batches that are there into the day's table.",
+        ),
+    )
+
+
+def daily_schedule(market: Market, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """The market's schedule: after the close, in the exchange's own time zone, sessions only."""
+
+    @dg.schedule(
+        name=f"{market.name}_daily",
+        job=job,
+        cron_schedule=market.daily_at,
+        execution_timezone=market.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"{market.title}: every session after the close. Closed days are skipped with the reason.",
+    )
+    def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        tick = context.scheduled_execution_time
+        day = tick.date()
+        session = market.calendar().is_session(day)
+        if session is False:
+            return dg.SkipReason(f"{day} is no session of {market.mic}: the exchange is closed.")
+        if session is None:
+            context.log.warning(f"{day} lies outside the known sessions of {market.mic}; running it all the same.")
+        return dg.RunRequest(
+            run_key=f"{market.name}-listing-{day}",
+            partition_key=day.isoformat(),
+            tags={
+                "source": "scheduler",
+                "triggered_by": f"{market.name}_daily",
+                "execution_name": f"{market.name}-{tick:%Y%m%d-%H%M%S}",
+                "stocks/session": "unknown" if session is None else "known",
+            },
+        )
+
+    return daily
+
+
+def chain_sensor(market: Market, jobs: StageJobs, clock: Clock | None = None) -> dg.SensorDefinition:
+    """The market's chain: prices when the split is there, the day's table when a fetch run ended."""
+    names = {Stage.PRICES: jobs.prices.name, Stage.DAILY: jobs.daily.name}
+
+    @dg.sensor(
+        name=f"{market.name}_chain",
+        jobs=[jobs.prices, jobs.daily],
+        minimum_interval_seconds=CHAIN_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"{market.title}: starts each stage when the one before it ended, even if part of it failed.",
+    )
+    def chain(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = (clock or SystemClock()).time()
+        hops = next_stages(
+            market.name, pinned_plans(context.instance, market), ended_runs(context.instance, market), now
+        )
+        for hop in hops:
+            yield dg.RunRequest(
+                run_key=hop.run_key,
+                job_name=names[hop.stage],
+                run_config=hop.run_config,
+                tags={
+                    **partition_tags(hop),
+                    "source": "chain",
+                    "triggered_by": f"{market.name}_chain",
+                    "execution_name": hop.run_key,
+                },
+            )
+        if not hops:
+            yield dg.SkipReason(f"No stage of {market.name} ended in the last day and a half.")
+
+    return chain
+
+
+def pinned_plans(instance: dg.DagsterInstance, market: Market) -> list[PinnedPlan]:
+    """The newest splits, as the instance recorded them."""
+    records = instance.fetch_materializations(market.key("symbol_batches"), limit=LOOK_BACK).records
+    foreground = _foreground(instance, [r.run_id for r in records])
+    plans = []
+    for record in records:
+        made = record.asset_materialization
+        if made is None or made.partition is None or record.run_id in foreground:
+            continue
+        value: dict[str, Any] = {name: entry.value for name, entry in made.metadata.items()}
+        plans.append(
+            PinnedPlan(
+                day=date.fromisoformat(made.partition),
+                event_id=record.storage_id,
+                at=record.timestamp,
+                batches=int(value["batches"]),
+                limit=int(value["selected_limit"]) or None,
+                symbols=tuple(value["selected_symbols"]),
+            )
+        )
+    return plans
+
+
+def ended_runs(instance: dg.DagsterInstance, market: Market) -> list[EndedRun]:
+    """The newest ended runs that fetched prices of this market, and the days they were about."""
+    ended: list[EndedRun] = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=LOOK_BACK):
+        run = record.dagster_run
+        if run.tags.get(CHAIN_TAG) == "foreground" or not _fetched_prices(run, market):
+            continue
+        keys = [run.tags.get(name) for name in ("dagster/partition", "dagster/asset_partition_range_start")]
+        days = {parse_batch_key(key)[0] for key in keys if key}
+        ended.extend(EndedRun(d, run.run_id, record.end_time or 0.0) for d in days if _has_batches(instance, market, d))
+    return ended
+
+
+def _fetched_prices(run: dg.DagsterRun, market: Market) -> bool:
+    """Whether the run was about raw_prices: by the stage's job, or materialized by hand in the UI."""
+    return run.job_name == f"{market.name}_prices" or market.key("raw_prices") in (run.asset_selection or ())
+
+
+def _has_batches(instance: dg.DagsterInstance, market: Market, day: date) -> bool:
+    """Whether any batch of the day was ever stored: without one there is nothing to merge."""
+    done = instance.get_materialized_partitions(market.key("raw_prices"))
+    return any(key.startswith(f"{day.isoformat()}|") for key in done)
+
+
+def _foreground(instance: dg.DagsterInstance, run_ids: list[str]) -> set[str]:
+    if not run_ids:
+        return set()
+    found = instance.get_run_records(dg.RunsFilter(run_ids=run_ids, tags={CHAIN_TAG: "foreground"}))
+    return {record.dagster_run.run_id for record in found}

@@ -1,0 +1,228 @@
+"""One batch of one day: what is stored already, what to fetch, what to keep, when to call it failed.
+
+What belongs here: `BatchFetch`, the work behind one `raw_prices` partition, free of Dagster. What does not: HTTP
+(upstream/yahoo.py), events (fanout.py), and the asset around it (prices.py).
+
+A batch file holds the rows of its symbols and, in the file's metadata, what became of each symbol. So the next run
+knows without asking anyone: a symbol that was answered is not asked again, one that timed out is.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.batch_file import BatchState, load_batch, store_batch
+from stocks_pipeline.domain.calendars import Calendar
+from stocks_pipeline.domain.prices import SymbolOutcome
+from stocks_pipeline.domain.schemas import PRICES
+from stocks_pipeline.domain.symbols import BatchPlan, vendor_symbol
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.tables import Stored
+from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
+from stocks_pipeline.upstream.yahoo import Bars, Window
+
+MAX_FAILED_SHARE = 0.5
+"""A batch of which more than this share failed for a passing reason is red: it is the vendor, not the symbols."""
+
+SETTLE = timedelta(minutes=20)
+"""How long after the close a vendor may still be changing the session's bar (closing auction, delayed feed)."""
+
+Answer = tuple[Any | None, SymbolOutcome]
+"""What came for one symbol: its price rows, None when it failed, and its outcome."""
+
+_STOPPING = {FailureKind.AUTH, FailureKind.QUOTA_DAY}
+
+
+class PriceFeed(Protocol):
+    """What `upstream.yahoo.Yahoo` offers, as far as a batch needs it."""
+
+    @property
+    def source(self) -> str: ...
+
+    def daily_bars(
+        self, symbols: Sequence[str], window: Window, *, stop: threading.Event | None = None
+    ) -> Iterable[tuple[str, Bars | UpstreamError]]: ...
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What one batch came to: enough for the event, the checks and a person."""
+
+    batch: int
+    stored: Stored
+    state: BatchState
+    asked: int
+    """Symbols that this run called the vendor for; 0: all of it was in the lake."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class BatchFailedError(UpstreamError):
+    """More of a batch failed than a green partition may hide. What was fetched is stored; a retry asks for the rest."""
+
+
+@dataclass(frozen=True)
+class BatchFetch:
+    """Fetches the batches of one day."""
+
+    market: str
+    suffix: str
+    day: date
+    plan: BatchPlan
+    chosen: frozenset[str]
+    """The symbols that this run is about."""
+    lookback_days: int
+    refetch: bool
+    lake: Lake
+    feed: PriceFeed
+    clock: Clock
+    calendar: Calendar
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def stored(self, batch: int) -> BatchReport | None:
+        """The report of a batch whose file answers for every symbol this run is about, or None."""
+        state = self.state(batch)
+        if state is None or self._todo(batch, state):
+            return None
+        return self._write(batch, state, asked=0, seconds={})
+
+    def fetch(self, batch: int) -> BatchReport:
+        """Ask for what is missing and store it beside what was there.
+
+        A symbol that was stored and fails now keeps its stored rows: a refetch never makes the lake poorer.
+
+        Raises:
+            BatchFailedError: more than `MAX_FAILED_SHARE` of the symbols asked for failed for a passing reason, or the
+                vendor refused the whole stage. The symbols that were answered are stored first.
+        """
+        started = self.clock.monotonic()
+        before = self.state(batch)
+        todo = self._todo(batch, before)
+        lookback = max(self.lookback_days, before.lookback_days if before else 0)
+        answers, failures = self._ask(batch, todo, lookback)
+        seconds = {"fetch": self.clock.monotonic() - started}
+        after = self._merge(before, todo, answers, lookback)
+        red = self._is_red(failures, len(todo))
+        if red and all(o.status == "failed" for o in after.outcomes.values()):
+            raise self._failed(batch, failures, len(todo))
+        report = self._write(batch, after, asked=len(todo), seconds=seconds)
+        if red:
+            raise self._failed(batch, failures, len(todo))
+        return report
+
+    def _todo(self, batch: int, state: BatchState | None) -> list[str]:
+        """Symbols of this batch that the run has to ask for."""
+        settled = state.settled(self.lookback_days) if state and not self.refetch else set()
+        return [s for s in self._members(batch) if s in self.chosen and s not in settled]
+
+    def _merge(
+        self, before: BatchState | None, todo: Sequence[str], answers: Sequence[Answer], lookback: int
+    ) -> BatchState:
+        """The batch as it will be stored."""
+        failed = {o.symbol for _, o in answers if o.status == "failed"}
+        asked = set(todo)
+        keep = {
+            s: o
+            for s, o in (before.outcomes if before else {}).items()
+            if s not in asked or (s in failed and o.status == "ok")
+        }
+        rows = _rows(before.table if before else None, keep, [t for t, _ in answers if t is not None])
+        outcomes = {**{o.symbol: o for _, o in answers}, **keep}
+        if before is None or not keep:
+            return BatchState(rows, outcomes, self._provisional(), lookback)
+        return BatchState(
+            rows, outcomes, self._provisional() or before.provisional, min(lookback, before.lookback_days)
+        )
+
+    def state(self, batch: int) -> BatchState | None:
+        """The stored batch, or None."""
+        return load_batch(self.lake, layout.raw_key(self.market, self.day, batch), set(self._members(batch)))
+
+    def _members(self, batch: int) -> tuple[str, ...]:
+        found = [b for b in self.plan.batches if b.batch_number == batch]
+        if not found:
+            raise UpstreamError(
+                FailureKind.PERMANENT, self.market, f"batch {batch}", f"{self.day} has {len(self.plan.batches)} batches"
+            )
+        return found[0].symbols
+
+    def _ask(self, batch: int, symbols: Sequence[str], lookback: int) -> tuple[list[Answer], list[UpstreamError]]:
+        """One answer a symbol: its rows (None when it failed) and its outcome; and the failures."""
+        window = Window(self.day - timedelta(days=lookback), self.day)
+        codes = {vendor_symbol(s, self.suffix): s for s in symbols}
+        answers: list[Answer] = []
+        failures: list[UpstreamError] = []
+        for vendor, answer in self.feed.daily_bars(list(codes), window, stop=self.stop):
+            symbol = codes[vendor]
+            if isinstance(answer, UpstreamError):
+                failures.append(answer)
+                outcome = SymbolOutcome(symbol, "failed", answer.kind.value, answer.message, answer.attempts, 0)
+                answers.append((None, outcome))
+            else:
+                rows = answer.table.num_rows
+                status: Literal["ok", "no_bars"] = "ok" if rows else "no_bars"
+                note = f"{answer.dropped} rows without a close left out" if answer.dropped else ""
+                answers.append((self._label(answer, symbol, batch), SymbolOutcome(symbol, status, None, note, 1, rows)))
+        return answers, failures
+
+    def _label(self, bars: Bars, symbol: str, batch: int) -> Any:
+        """The bars as price rows: the columns that the caller knows, added."""
+        n = bars.table.num_rows
+        columns = {name: bars.table.column(name) for name in bars.table.column_names}
+        columns |= {
+            "symbol": pa.repeat(symbol, n),
+            "currency": pa.repeat(pa.scalar(bars.currency, pa.string()), n),
+            "source": pa.repeat(self.feed.source, n),
+            "fetched_at": pa.repeat(pa.scalar(self.clock.now(), pa.timestamp("us", tz="UTC")), n),
+            "batch_number": pa.repeat(pa.scalar(batch, pa.int32()), n),
+        }
+        return pa.table([columns[name] for name in PRICES.names], schema=PRICES)
+
+    def _write(self, batch: int, state: BatchState, *, asked: int, seconds: Mapping[str, float]) -> BatchReport:
+        started = self.clock.monotonic()
+        stored = store_batch(self.lake, layout.raw_key(self.market, self.day, batch), state)
+        timings = {**seconds, "write": self.clock.monotonic() - started}
+        return BatchReport(batch, stored, state, asked, timings)
+
+    def _provisional(self) -> bool:
+        """Whether the session's bar may still change: it was fetched before the close had settled."""
+        if not self.calendar.is_session(self.day):
+            return False
+        return self.clock.now() < self.calendar.close_at(self.day) + SETTLE
+
+    def _is_red(self, failures: Sequence[UpstreamError], asked: int) -> bool:
+        if any(f.kind in _STOPPING for f in failures):
+            return True
+        passing = sum(f.kind in RETRYABLE for f in failures)
+        return passing > MAX_FAILED_SHARE * asked
+
+    def _failed(self, batch: int, failures: Sequence[UpstreamError], asked: int) -> BatchFailedError:
+        kinds = Counter(f.kind for f in failures)
+        stopping = [k for k in kinds if k in _STOPPING]
+        kind = stopping[0] if stopping else kinds.most_common(1)[0][0]
+        example = next(f for f in failures if f.kind == kind)
+        counted = ", ".join(f"{n} {k.value}" for k, n in kinds.most_common())
+        return BatchFailedError(
+            kind,
+            example.upstream,
+            f"batch {batch}",
+            f"{len(failures)} of {asked} symbols failed ({counted}); e.g. {example.subject}: {example.message}",
+            status=example.status,
+            attempts=max(f.attempts for f in failures),
+        )
+
+
+def _rows(stored: Any | None, keep: Mapping[str, SymbolOutcome], fresh: Sequence[Any]) -> Any:
+    """The kept symbols' stored rows and the fresh ones, as one price table."""
+    parts = list(fresh)
+    if stored is not None and keep:
+        import pyarrow.compute as pc
+
+        parts.append(stored.filter(pc.is_in(stored.column("symbol"), pa.array(sorted(keep), pa.string()))))
+    return pa.concat_tables(parts) if parts else PRICES.empty_table()

@@ -1,0 +1,100 @@
+"""What assets run on: Dagster resources that open the lake and the gateways from the settings.
+
+What belongs here: thin `ConfigurableResource` adapters; the settings are read when one is opened, so a changed
+variable needs no restart. What does not: behaviour. Tests hand in plain objects with the same methods.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.storage.lake import Lake, open_lake
+
+if TYPE_CHECKING:
+    from stocks_pipeline.upstream.asx import AsxListing
+    from stocks_pipeline.upstream.limits import Limiter
+    from stocks_pipeline.upstream.yahoo import Yahoo
+
+
+class LakeResource(dg.ConfigurableResource[Lake]):
+    """The lake: a folder, or `s3://` through dagster-aws."""
+
+    root: str = ""
+    """Empty: STOCKS_LAKE."""
+
+    def open(self) -> Lake:
+        """The lake at `root`."""
+        settings = Settings.load()
+        return open_lake(self.root or settings.lake, s3_client=lambda: s3_client(settings.s3_endpoint))
+
+
+class YahooResource(dg.ConfigurableResource[Any]):
+    """Daily bars from Yahoo Finance, polite by default: one rate limit for all processes."""
+
+    @contextmanager
+    def open(self, tz_of: Callable[[str], str]) -> Iterator["Yahoo"]:
+        """A gateway for the length of one step; `tz_of` maps a Yahoo symbol to its exchange's time zone."""
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.yahoo import Yahoo
+
+        settings = Settings.load()
+        gateway = Yahoo(
+            base_url=settings.base_url,
+            limiter=upstream_limiter(settings, "yahoo", settings.yahoo_rate),
+            clock=SystemClock(),
+            tz_of=tz_of,
+            concurrency=settings.yahoo_concurrency,
+            policy=RetryPolicy(budget_s=settings.retry_budget_s),
+            request_timeout_s=settings.request_timeout_s,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
+class AsxListingResource(dg.ConfigurableResource[Any]):
+    """The list of companies that the ASX publishes."""
+
+    def open(self) -> "AsxListing":
+        """The gateway."""
+        from stocks_pipeline.upstream.asx import AsxListing
+        from stocks_pipeline.upstream.http import RetryPolicy
+
+        settings = Settings.load()
+        return AsxListing(
+            base_url=settings.base_url,
+            limiter=upstream_limiter(settings, "asx", 1),
+            clock=SystemClock(),
+            policy=RetryPolicy(budget_s=settings.retry_budget_s),
+        )
+
+
+def upstream_limiter(settings: Settings, upstream: str, per_second: int) -> "Limiter":
+    """The limit that every process of this desk shares for one upstream."""
+    from stocks_pipeline.upstream.limits import Rate, open_limiter
+
+    return open_limiter(
+        str(settings.control_db), upstream, [Rate(per_second, 1.0)], clock=SystemClock(), upstream=upstream
+    )
+
+
+def s3_client(endpoint: str | None) -> Any:
+    """A boto3 client through dagster-aws, imported only here: it costs every process 1.5-2.5 s of CPU."""
+    from dagster_aws.s3 import S3Resource
+
+    return S3Resource(endpoint_url=endpoint).get_client()
+
+
+def production() -> dict[str, object]:
+    """The resources of the code location, by key."""
+    return {
+        "lake": LakeResource(),
+        "yahoo": YahooResource(),
+        "asx_listing": AsxListingResource(),
+        "clock": SystemClock(),
+    }

@@ -1,0 +1,54 @@
+"""The partition vocabulary that assets, jobs, schedules, the CLI and the sensors share.
+
+What belongs here: partition definitions, the names of their dimensions, and the way from a key to a day and a batch.
+What does not: which days are sessions (domain/calendars.py) and who adds batch keys (the asset that owns the list).
+
+A weekday that turns out to be a holiday has a partition key and no session: assets refuse it with the reason, and
+schedules skip it. Weekday keys, not calendar days: 260 a year instead of 365, and the UI shows no dead weekends.
+"""
+
+from datetime import date
+
+import dagster as dg
+
+AS_OF = "as_of"
+"""Session dimension. Dagster sorts dimensions by name, so `as_of` puts the day first: `2025-12-05|7`."""
+
+BATCH = "batch"
+"""Batch dimension: the batch number, unpadded, as in the file name."""
+
+FIRST_DAY = "2024-01-01"
+
+
+def sessions(timezone: str) -> dg.TimeWindowPartitionsDefinition:
+    """Weekdays from `FIRST_DAY` on, in the exchange's time zone; today's key exists from local midnight on."""
+    return dg.TimeWindowPartitionsDefinition(
+        start=FIRST_DAY, fmt="%Y-%m-%d", cron_schedule="0 0 * * 1-5", timezone=timezone, end_offset=1
+    )
+
+
+def batches(market: str) -> dg.DynamicPartitionsDefinition:
+    """Batch numbers any session of this market ever had; `symbol_batches` adds to them."""
+    return dg.DynamicPartitionsDefinition(name=f"{market}_batches")
+
+
+def session_batches(market: str, timezone: str) -> dg.MultiPartitionsDefinition:
+    """Session × batch: about 22 keys a day for 2,200 symbols, never one key a symbol (each event costs 20-75 ms)."""
+    return dg.MultiPartitionsDefinition({AS_OF: sessions(timezone), BATCH: batches(market)})
+
+
+def batch_key(day: date, batch: int) -> str:
+    """The key of one batch of one day, as the UI shows it."""
+    return f"{day.isoformat()}|{batch}"
+
+
+def parse_batch_key(key: str) -> tuple[date, int]:
+    """Day and batch number of a session × batch key.
+
+    Raises:
+        ValueError: not of the form `2025-12-05|7`.
+    """
+    day, separator, batch = key.partition("|")
+    if not separator or not batch.isdigit():
+        raise ValueError(f"{key!r} is no session × batch key such as 2025-12-05|7")
+    return date.fromisoformat(day), int(batch)

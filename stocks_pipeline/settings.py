@@ -1,0 +1,172 @@
+"""Every environment variable the platform reads, in one typed table.
+
+What belongs here: names, defaults, meaning and validation. `Settings.load` is called when a resource is built or a
+command starts, never at import, so a changed variable needs no restart of the code server. What does not: reading
+`os.environ` anywhere else (a test greps for it) and values that belong in run config (a date, a limit).
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+Upstream = Literal["sandbox", "live"]
+N = TypeVar("N", int, float)
+
+
+class SettingError(ValueError):
+    """A variable that cannot be used; the message names it and what is valid, never a secret's value."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    default: str
+    help: str
+    secret: bool = False
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        "STOCKS_UPSTREAM", "sandbox", "Where data comes from: `sandbox` (offline server) or `live` (Yahoo, the ASX)."
+    ),
+    Setting("STOCKS_SANDBOX_URL", "http://127.0.0.1:8900", "Address of the sandbox server."),
+    Setting("STOCKS_HOME", ".stocks/<upstream>", "Folder of this desk's state; one for each world, so they never mix."),
+    Setting("DAGSTER_HOME", "<STOCKS_HOME>/dagster", "Dagster's own storage: runs, events, schedules."),
+    Setting("STOCKS_LAKE", "<STOCKS_HOME>/lake", "Root of the data: a folder or `s3://bucket/prefix`."),
+    Setting(
+        "STOCKS_CONTROL_DB", "<STOCKS_HOME>/control.db", "SQLite file of the rate limits that all processes share."
+    ),
+    Setting("STOCKS_S3_ENDPOINT", "", "Another S3 endpoint than AWS's, for MinIO and tests."),
+    Setting("STOCKS_YAHOO_RATE", "5 live, 400 sandbox", "Requests a second to Yahoo, all processes together."),
+    Setting("STOCKS_YAHOO_CONCURRENCY", "40", "Requests to Yahoo in flight in one process, 1 to 256."),
+    Setting("STOCKS_BATCH_CONCURRENCY", "10", "Batches worked on at once in one run, 1 to 64."),
+    Setting("STOCKS_REQUEST_TIMEOUT", "10", "Seconds to wait for one answer of an upstream, up to 300."),
+    Setting("STOCKS_RETRY_BUDGET", "60", "Seconds one symbol may spend on retries, waiting for its turn not counted."),
+    Setting("STOCKS_SHARED_DATA", "", "Tests and benchmarks only: folder with recorded real data."),
+)
+"""All of it. README.md lists the same rows; test_docs compares."""
+
+_OURS = "STOCKS_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The table's values, checked. Paths are absolute."""
+
+    upstream: Upstream
+    sandbox_url: str
+    home: Path
+    dagster_home: Path
+    lake: str
+    control_db: Path
+    s3_endpoint: str | None
+    yahoo_rate: int
+    yahoo_concurrency: int
+    batch_concurrency: int
+    request_timeout_s: float
+    retry_budget_s: float
+
+    @property
+    def base_url(self) -> str | None:
+        """What gateways put in front of a vendor's host; None means the vendor itself."""
+        return self.sandbox_url if self.upstream == "sandbox" else None
+
+    @classmethod
+    def load(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """The settings of this process.
+
+        Raises:
+            SettingError: an unknown `STOCKS_` variable or a value out of its range.
+        """
+        found = _given(os.environ if env is None else env)
+        upstream = _upstream(found.get("STOCKS_UPSTREAM", "sandbox"))
+        home = _folder(found, "STOCKS_HOME", Path(".stocks") / upstream)
+        return cls(
+            upstream=upstream,
+            sandbox_url=_url(found.get("STOCKS_SANDBOX_URL", "http://127.0.0.1:8900")),
+            home=home,
+            dagster_home=_folder(found, "DAGSTER_HOME", home / "dagster"),
+            lake=_root(found.get("STOCKS_LAKE", str(home / "lake"))),
+            control_db=_folder(found, "STOCKS_CONTROL_DB", home / "control.db"),
+            s3_endpoint=found.get("STOCKS_S3_ENDPOINT"),
+            yahoo_rate=_number(found, "STOCKS_YAHOO_RATE", 5 if upstream == "live" else 400, int, 1, 10_000),
+            yahoo_concurrency=_number(found, "STOCKS_YAHOO_CONCURRENCY", 40, int, 1, 256),
+            batch_concurrency=_number(found, "STOCKS_BATCH_CONCURRENCY", 10, int, 1, 64),
+            request_timeout_s=_number(found, "STOCKS_REQUEST_TIMEOUT", 10.0, float, 0.1, 300.0),
+            retry_budget_s=_number(found, "STOCKS_RETRY_BUDGET", 60.0, float, 0.1, 900.0),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process the same world."""
+        return {
+            "STOCKS_UPSTREAM": self.upstream,
+            "STOCKS_SANDBOX_URL": self.sandbox_url,
+            "STOCKS_HOME": str(self.home),
+            "DAGSTER_HOME": str(self.dagster_home),
+            "STOCKS_LAKE": self.lake,
+            "STOCKS_CONTROL_DB": str(self.control_db),
+        }
+
+
+def lake_root() -> str:
+    """Where the lake is, by the environment."""
+    return Settings.load().lake
+
+
+def _given(env: Mapping[str, str]) -> dict[str, str]:
+    """Our variables that hold something. Quotes around a value are a habit of .env files, not part of it."""
+    known = {row.name for row in TABLE}
+    for name in env:
+        if name.startswith(_OURS) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
+            raise SettingError(f"{name} is not a setting{hint}")
+    return {name: value for name in known if (value := env.get(name, "").strip().strip("'\"").strip())}
+
+
+def _upstream(value: str) -> Upstream:
+    if value == "sandbox":
+        return "sandbox"
+    if value == "live":
+        return "live"
+    raise SettingError(f"STOCKS_UPSTREAM is {value!r}; valid: sandbox, live")
+
+
+def _url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise SettingError(f"STOCKS_SANDBOX_URL is {value!r}; it must start with http:// or https://")
+    return value.rstrip("/")
+
+
+def _folder(found: Mapping[str, str], name: str, default: Path) -> Path:
+    return Path(found.get(name, str(default))).expanduser().absolute()
+
+
+def _root(value: str) -> str:
+    if value.startswith("s3://"):
+        if not value.removeprefix("s3://").strip("/"):
+            raise SettingError("STOCKS_LAKE is 's3://' without a bucket; valid: s3://bucket or s3://bucket/prefix")
+        return value.rstrip("/")
+    if "://" in value:
+        raise SettingError(f"STOCKS_LAKE is {value!r}; valid: a folder, s3://bucket or s3://bucket/prefix")
+    return str(Path(value).expanduser().absolute())
+
+
+def _number(  # noqa: PLR0913, PLR0917 - a row of a table: name, default, kind and range
+    found: Mapping[str, str], name: str, default: N, kind: Callable[[str], N], low: N, high: N
+) -> N:
+    raw = found.get(name)
+    if raw is None:
+        return default
+    try:
+        value = kind(raw)
+    except ValueError:
+        raise SettingError(f"{name} is {raw!r}; valid: a number from {low} to {high}") from None
+    if not low <= value <= high:
+        raise SettingError(f"{name} is {raw}; valid: {low} to {high}")
+    return value
