@@ -15,6 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # n
 
 DATA_VERSION = "dagster/data_version"
 REUSED = "reused_from"
+ROOT = "dagster/root_run_id"  # every re-execution carries the id of the run that began it all
 Target = AssetCheckEvaluationTargetMaterializationData
 
 
@@ -71,11 +72,11 @@ def finished_before(instance: dg.DagsterInstance, run: dg.DagsterRun, asset: dg.
 
     After a success the effort is over: to re-execute it means to do everything again.
     """
-    if run.root_run_id is None:
+    root = run.tags.get(ROOT) or run.root_run_id
+    if root is None:
         return {}
     found: dict[str, Made] = {}
-    root = run.root_run_id
-    group = instance.get_run_records(dg.RunsFilter(tags={"dagster/root_run_id": root}), ascending=True)
+    group = instance.get_run_records(dg.RunsFilter(tags={ROOT: root}), ascending=True)
     for record in [*instance.get_run_records(dg.RunsFilter(run_ids=[root])), *group]:
         earlier = record.dagster_run
         if earlier.run_id == run.run_id:
@@ -95,7 +96,7 @@ def materialization(asset: dg.AssetKey, key: str, made: Made) -> dg.AssetMateria
 
 
 def evaluation(asset: dg.AssetKey, key: str, check: PartitionCheck, target: Target | None) -> dg.AssetCheckEvaluation:
-    """The event that puts the check\'s outcome beside the partition."""
+    """The event that puts the outcome of a check beside the partition."""
     return dg.AssetCheckEvaluation(
         asset_key=asset,
         check_name=check.name,
