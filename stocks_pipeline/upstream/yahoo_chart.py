@@ -31,6 +31,7 @@ from stocks_pipeline.upstream.yahoo_bars import UPSTREAM, Bars, Event, Window, m
 _EPOCH = date(1970, 1, 1)
 _DAY_S = 86_400
 _QUARTER_S = 900  # no zone moves its clock at another moment than a quarter of an hour
+_LATE_MINUTES = frozenset({22 * 60, 23 * 60})
 _PRICE_TYPES: frozenset[type] = frozenset({int, float, type(None)})
 _ABSURD = 1e15  # split-adjusted prices of often-consolidated funds pass 1e10; beyond this, a number is damage
 type_floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -126,7 +127,7 @@ def _columns(result: dict[str, Any], symbol: str, tz: str) -> tuple[type_ints, d
             raise malformed(symbol, f"has a negative {name}")
         if (np.abs(known) > _ABSURD).any():
             raise malformed(symbol, f"has an absurd {name}: {np.abs(known).max():.3g}")
-    return np.array(_local_days(tz, stamps.tolist()), np.int64), columns
+    return _local_days(tz, tuple(stamps.tolist())), columns
 
 
 def _numbers(values: Any, kinds: frozenset[type] = _PRICE_TYPES) -> list[Any]:
@@ -200,14 +201,13 @@ def _arrow(values: Any, kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(data), [bitmap, pa.py_buffer(data)])
 
 
-def _local_days(tz: str, stamps: list[int]) -> list[int]:
+@lru_cache(maxsize=64)  # the symbols of a market share their opening times, so most answers of a batch hit
+def _local_days(tz: str, stamps: tuple[int, ...]) -> type_ints:
     """Days since 1970 on the exchange's clock. `meta.gmtoffset` is today's offset, wrong across a clock change."""
-    days = []
-    for stamp in stamps:
-        local = stamp + _offset(tz, stamp // _QUARTER_S)
-        late = local % _DAY_S // 60
-        # Yahoo dates some bars 22:00 or 23:00 of the evening before (a clock-change slip): yfinance's rule.
-        days.append(local // _DAY_S + (late in {22 * 60, 23 * 60}))
+    local = [stamp + _offset(tz, stamp // _QUARTER_S) for stamp in stamps]
+    # Yahoo dates some bars 22:00 or 23:00 of the evening before (a clock-change slip): yfinance's rule.
+    days = np.array([at // _DAY_S + (at % _DAY_S // 60 in _LATE_MINUTES) for at in local], np.int64)
+    days.flags.writeable = False
     return days
 
 
@@ -220,7 +220,7 @@ def _offset(tz: str, quarter: int) -> int:
 def _day(tz: str, stamp: Any) -> date:
     if type(stamp) is not int:
         raise TypeError(f"expected unix seconds in an event, got {str(stamp)[:20]!r}")
-    return _EPOCH + timedelta(days=_local_days(tz, [stamp])[0])
+    return _EPOCH + timedelta(days=int(_local_days(tz, (stamp,))[0]))
 
 
 def _known_zone(name: Any) -> str:

@@ -180,8 +180,8 @@ def configure(tz_of: Callable[[str], str] | None = None) -> None:
 
     `tz_of` (vendor symbol → zoneinfo name) is for callers of `yfinance.Ticker`; without it no zone is known in advance.
     """
-    yf_config.YfConfig.debug.hide_exceptions = False
-    yf_config.YfConfig.network.retries = 0
+    yf_config.debug.hide_exceptions = False
+    yf_config.network.retries = 0
     _forget_cookies()
     yf_cache._TzCacheManager._tz_cache = _KnownZones(tz_of) if tz_of else yf_cache._TzCacheDummy()  # noqa: SLF001
 
