@@ -74,7 +74,7 @@ def day_report(instance: "dg.DagsterInstance", market: "Market", lake: "Lake", d
     report.symbols_failed = {kind: n for kind, n in failed.most_common() if n}
     if lake.exists(key := layout.daily_key(market.name, day)):
         report.symbols_with_session = read_row_count(lake, key)
-        report.complete = read_metadata(lake, key).get("stocks.complete") == "true" and not report.symbols_failed
+        report.complete = read_metadata(lake, key).get("stocks.complete") == "true"
     _from_instance(report, instance, market, day)
     return report
 

@@ -5,6 +5,7 @@ not: the merge rule itself (domain/prices.py) and reading a day back (storage/re
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -42,8 +43,7 @@ class DayTable:
     @property
     def pending(self) -> list[str]:
         """Symbols that another run may still bring."""
-        passing = {kind.value for kind in (*RETRYABLE, FailureKind.QUOTA_DAY)}
-        return [o.symbol for o in self.outcomes if o.status == "failed" and o.kind in passing]
+        return pending(self.outcomes)
 
     @property
     def complete(self) -> bool:
@@ -101,10 +101,16 @@ def merge_day(lake: Lake, market: str, day: date) -> DayTable:
     missing = tuple(b.batch_number for b in plan.batches if b.batch_number not in states)
     outcomes = _outcomes(plan, states)
     table = merged.table if states else PRICES.empty_table()
-    whole = "true" if not missing else "false"
+    whole = "true" if not missing and not pending(outcomes) else "false"
     metadata = {COMPLETE: whole, MISSING: ",".join(map(str, missing))}
     stored = write_table(lake, layout.daily_key(market, day), table, PRICES, metadata=metadata)
     return DayTable(day, table, stored, outcomes, len(plan.batches), missing, merged.duplicates if states else 0)
+
+
+def pending(outcomes: "Iterable[SymbolOutcome]") -> list[str]:
+    """Symbols that another run may still bring. One that the vendor does not know is not: nobody can bring it."""
+    passing = {kind.value for kind in (*RETRYABLE, FailureKind.QUOTA_DAY)}
+    return [o.symbol for o in outcomes if o.status == "failed" and o.kind in passing]
 
 
 def _outcomes(plan: BatchPlan, states: "dict[int, Any]") -> "tuple[SymbolOutcome, ...]":
