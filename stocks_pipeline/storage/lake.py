@@ -79,6 +79,10 @@ class Lake(Protocol):
         """All keys that begin with the prefix (any characters, not only whole folders), sorted."""
         ...
 
+    def versions(self, prefix: str) -> dict[str, str]:
+        """As `list`, with a mark for each key that changes whenever its file is replaced."""
+        ...
+
 
 def open_lake(root: str, *, s3_client: Callable[[], Any] | None = None, clock: Clock | None = None) -> Lake:
     """The lake at `root`: a folder, file:// or s3://bucket/prefix.

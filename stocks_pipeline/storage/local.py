@@ -55,9 +55,15 @@ class LocalLake:
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
-        self._check_root()
-        folder = check_prefix(prefix).rpartition("/")[0]
-        yield from sorted(key for key in self._walk(folder) if key.startswith(prefix))
+        yield from sorted(key for key, _ in self._walk(prefix))
+
+    def versions(self, prefix: str) -> dict[str, str]:
+        found = {}
+        for key, entry in self._walk(prefix):
+            with suppress(FileNotFoundError):  # removed since the folder was read
+                stat = entry.stat()
+                found[key] = f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}"
+        return dict(sorted(found.items()))
 
     def write(self, key: str, data: bytes) -> Written:
         path = self._path(key)
@@ -74,7 +80,12 @@ class LocalLake:
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
 
-    def _walk(self, folder: str) -> Iterator[str]:
+    def _walk(self, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        """The files below the deepest folder that the prefix names, in no order."""
+        self._check_root()
+        yield from self._files(check_prefix(prefix).rpartition("/")[0], prefix)
+
+    def _files(self, folder: str, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         try:
             entries = list(os.scandir(self._root / folder))
         except (FileNotFoundError, NotADirectoryError):
@@ -82,13 +93,13 @@ class LocalLake:
         except OSError as error:
             raise self._error(error, folder) from error
         for entry in entries:
-            if entry.name.startswith("."):
-                continue  # temporary files of writers, and what desktops leave behind
             key = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith(".") or not key.startswith(prefix):
+                continue  # a hidden file is a writer's temporary one, or what a desktop left behind
             if entry.is_dir():
-                yield from self._walk(key)
+                yield from self._files(key, prefix)
             else:
-                yield key
+                yield key, entry
 
     @staticmethod
     def _holds(path: Path, size: int, digest: str) -> bool:

@@ -53,7 +53,13 @@ class S3Lake:
         return there
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Sorted, in pages of 1,000 as S3 gives them; S3 orders by UTF-8 bytes, which is the order of `sorted`."""
+        return (key for key, _ in self._listing(prefix))
+
+    def versions(self, prefix: str) -> dict[str, str]:
+        return dict(self._listing(prefix))
+
+    def _listing(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Keys and ETags in pages of 1,000; S3 sorts by UTF-8 bytes, which is the order of `sorted`."""
         full = self._prefix + check_prefix(prefix)
         with self._explained(prefix):
             pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=full)
@@ -61,7 +67,7 @@ class S3Lake:
                 for entry in page.get("Contents", ()):
                     key = entry["Key"][len(self._prefix) :]
                     if not any(segment == "" or segment.startswith(".") for segment in key.split("/")):
-                        yield key  # skips the folder markers that consoles make
+                        yield key, entry["ETag"]  # skips the folder markers that consoles make
 
     def write(self, key: str, data: bytes) -> Written:
         digest = hashlib.sha256(data).hexdigest()

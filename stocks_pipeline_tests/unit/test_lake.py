@@ -254,3 +254,16 @@ def test_the_lake_costs_nothing_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_version_changes_with_every_replacement_and_with_nothing_else(lake: Lake) -> None:
+    """Readers compare versions before and after to know that no file was replaced under them."""
+    lake.write("a/b", b"1")
+    lake.write("a/c", b"1")
+    before = lake.versions("a/")
+    assert list(before) == ["a/b", "a/c"]
+    lake.write("a/b", b"1")
+    assert lake.versions("a/") == before
+    lake.write("a/b", b"2")
+    after = lake.versions("a/")
+    assert (after["a/b"] != before["a/b"], after["a/c"]) == (True, before["a/c"])

@@ -1,0 +1,131 @@
+"""What the lake holds of one market's prices, and what is missing from it.
+
+What belongs here: discovery of files by date and batch, and gaps against the day's pinned plan. What does not: reading
+rows (scan.py), choosing between files (reader.py).
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from os.path import commonprefix
+from pathlib import Path
+from typing import Final
+
+from stocks_pipeline.domain.symbols import BatchPlan
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing, Lake
+
+MISSING_BATCHES: Final = "stocks.missing_batches"
+"""File metadata of a merged day: the planned batches that had no file when it was merged, as a JSON list."""
+
+
+class MissingBatches(UserWarning):
+    """Rows are missing from the answer because batches of the day's plan have no file."""
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Missing batches by date; `unknown` are dates without anything to compare with."""
+
+    missing: Mapping[date, tuple[int, ...]] = field(default_factory=dict)
+    unknown: frozenset[date] = frozenset()
+
+    @property
+    def complete(self) -> bool | None:
+        """False if a batch is missing, None if nobody can tell, True otherwise."""
+        return False if self.missing else None if self.unknown else True
+
+    def warn(self, market: str) -> None:
+        """One MissingBatches warning, at the caller's line, with the dates and the command that fetches the rest."""
+        if not self.missing:
+            return
+        days = sorted(self.missing)
+        listed = "; ".join(f"{day}: batch {', '.join(map(str, self.missing[day]))}" for day in days[:5])
+        more = f"; and {len(days) - 5} more dates" if len(days) > 5 else ""  # noqa: PLR2004 - as many as fit a line
+        advice = f"`stocks retry {market}/raw_prices --date {days[0]}` fetches what is missing"
+        text = f"{market} prices are incomplete ({listed}{more}). {advice}"
+        warnings.warn(text, MissingBatches, stacklevel=_depth_of_caller())
+
+
+def _depth_of_caller() -> int:
+    """Frames between the warning and the first code outside this package (3.12 has skip_file_prefixes for it)."""
+    here, frame, depth = str(Path(__file__).parent), sys._getframe(1), 1  # noqa: SLF001 - as logging and warnings do
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Keys of price files by date: merged ones, and raw ones by batch (None is the old one-file layout)."""
+
+    daily: Mapping[date, str]
+    raw: Mapping[date, Mapping[int | None, str]]
+
+    def dates(self, as_of: date | None = None) -> list[date]:
+        """Dates with a file, ascending; with `as_of`, dates with raw files up to it."""
+        return sorted(day for day in self.raw if day <= as_of) if as_of else sorted({*self.daily, *self.raw})
+
+
+def find(lake: Lake, market: str, first: date = date.min, last: date = date.max) -> Shelf:
+    """The price files of a market with dates in the range; files of other names are none of ours and left out."""
+    common = commonprefix([first.isoformat(), last.isoformat()])  # noqa: RUF071 - a listing takes any prefix
+    daily: dict[date, str] = {}
+    raw: dict[date, dict[int | None, str]] = {}
+    for key in lake.list(layout.daily_prefix(market) + common):
+        with suppress(ValueError):
+            day = layout.parse_daily_key(key)
+            if first <= day <= last:
+                daily[day] = key
+    for key in lake.list(layout.raw_prefix(market) + common):
+        with suppress(ValueError):
+            file = layout.parse_raw_key(key)
+            if first <= file.day <= last:
+                raw.setdefault(file.day, {})[file.batch] = key
+    return Shelf(daily, raw)
+
+
+def gaps_of_merged(lake: Lake, market: str, shelf: Shelf, metadata: Mapping[str, Mapping[str, str]]) -> Gaps:
+    """Gaps of merged days as their files' metadata tells; for a file that says nothing, as its raw files tell."""
+    missing: dict[date, tuple[int, ...]] = {}
+    silent: dict[date, Mapping[int | None, str]] = {}
+    for day, key in shelf.daily.items():
+        stored = metadata.get(key, {}).get(MISSING_BATCHES)
+        if stored is None:
+            silent[day] = shelf.raw.get(day, {})
+        elif stored != "[]":
+            missing[day] = tuple(json.loads(stored))
+    return joined(Gaps(missing), gaps_of_raw(lake, market, silent))
+
+
+def gaps_of_raw(lake: Lake, market: str, raw: Mapping[date, Mapping[int | None, str]]) -> Gaps:
+    """Planned batches without a file, by date.
+
+    A day without batch files (the old layout, or raw files past their retention) or without a plan is unknown.
+
+    Raises:
+        PlanError: a plan in the lake is damaged.
+    """
+    missing: dict[date, tuple[int, ...]] = {}
+    unknown: set[date] = set()
+    for day, files in raw.items():
+        try:
+            plan = BatchPlan.from_json(lake.read(layout.batches_key(market, day)))
+        except KeyMissing:
+            unknown.add(day)
+            continue
+        absent = tuple(b.batch_number for b in plan.batches if b.batch_number not in files)
+        if all(batch is None for batch in files):
+            unknown.add(day)
+        elif absent:
+            missing[day] = absent
+    return Gaps(missing, frozenset(unknown))
+
+
+def joined(one: Gaps, other: Gaps) -> Gaps:
+    """The gaps of two disjoint sets of dates."""
+    return Gaps({**one.missing, **other.missing}, one.unknown | other.unknown)
