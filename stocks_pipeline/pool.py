@@ -6,10 +6,12 @@ and because its threads keep a cancelled process alive until the last call retur
 """
 
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -31,6 +33,9 @@ class _Crash:
     """A worker raised what is no statement about its key: the process is going down."""
 
     error: BaseException
+
+
+_Outcome = Result[K, V] | _Crash | None  # None: taken, but not started
 
 
 def run_bounded(
@@ -79,16 +84,17 @@ class _Crew(Generic[K, V]):
     def __init__(self, work: Callable[[K], V], size: int, stop: threading.Event) -> None:
         if size < 1:
             raise ValueError(f"a pool needs at least one worker, not {size}")
-        self.done: SimpleQueue[Result[K, V] | _Crash | None] = SimpleQueue()  # None: taken, but not started
-        self._todo: SimpleQueue[tuple[K] | None] = SimpleQueue()  # None: go home
+        self.done: SimpleQueue[_Outcome[K, V]] = SimpleQueue()
+        self._todo: SimpleQueue[Callable[[], _Outcome[K, V]] | None] = SimpleQueue()  # None: go home
         self._work, self._size, self._stop = work, size, stop
         self._threads: list[threading.Thread] = []
 
     def hand_out(self, key: K) -> None:
         """Give one key to whoever is free first; a thread starts only when it is needed."""
-        self._todo.put((key,))
+        self._todo.put(partial(_attempt, self._work, key))
         if len(self._threads) < self._size:
-            thread = threading.Thread(target=self._serve, name=f"fan-out-{len(self._threads)}", daemon=True)
+            name, wiring = f"fan-out-{len(self._threads)}", (self._todo, weakref.ref(self.done), self._stop)
+            thread = threading.Thread(target=_serve, args=wiring, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -99,19 +105,34 @@ class _Crew(Generic[K, V]):
         for thread in self._threads:
             thread.join(JOIN_S / len(self._threads))
 
-    def _serve(self) -> None:
-        while (job := self._todo.get()) is not None:
-            outcome = None if self._stop.is_set() else self._attempt(job[0])
-            if isinstance(outcome, _Crash):
-                self._stop.set()  # here, not where it is read: by then this thread would be at its next key
-            self.done.put(outcome)
 
-    def _attempt(self, key: K) -> Result[K, V] | _Crash:
-        try:
-            return Result(key, value=self._work(key))
-        except MemoryError as error:  # an Exception by class, but it says nothing about this key
-            return _Crash(error)
-        except Exception as error:  # noqa: BLE001 - it only changes threads here; whoever reads the results sorts it
-            return Result(key, error=error)
-        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
-            return _Crash(error)
+def _serve(
+    todo: "SimpleQueue[Callable[[], _Outcome[Any, Any]] | None]",
+    listener: "weakref.ref[SimpleQueue[_Outcome[Any, Any]]]",
+    stop: threading.Event,
+) -> None:
+    """The life of one thread. While it waits it holds nothing of the caller's.
+
+    Dagster may drop a suspended generator without closing it (an interrupt while it stores an event). Only the garbage
+    collector then ends the pool, and it could not if an idle thread held the work, and so the run, and so the pool.
+    """
+    while (attempt := todo.get()) is not None:
+        outcome = None if stop.is_set() else attempt()
+        if isinstance(outcome, _Crash):
+            stop.set()  # here, not where it is read: by then this thread would be at its next key
+        done = listener()
+        if done is None:
+            return
+        done.put(outcome)
+        del attempt, outcome, done
+
+
+def _attempt(work: Callable[[K], V], key: K) -> Result[K, V] | _Crash:
+    try:
+        return Result(key, value=work(key))
+    except MemoryError as error:  # an Exception by class, but it says nothing about this key
+        return _Crash(error)
+    except Exception as error:  # noqa: BLE001 - it only changes threads here; whoever reads the results sorts it
+        return Result(key, error=error)
+    except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+        return _Crash(error)

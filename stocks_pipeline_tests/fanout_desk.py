@@ -123,6 +123,16 @@ def summary(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
     return record.evaluation
 
 
+def wait_until_finished(instance: dg.DagsterInstance, count: int, seconds: float = 20.0) -> None:
+    """Until `count` partitions are in Dagster's books with their check. Called from a pool thread."""
+    for _ in range(int(seconds * 50)):
+        rows = instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=1000)
+        if sum(row.partition is not None and row.status.name == "SUCCEEDED" for row in rows) >= count:
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError(f"{count} partitions never turned green")
+
+
 def logged(result: dg.ExecuteInProcessResult) -> list[str]:
     """The partitions that this run logged, in order, from the event log itself."""
     events = result.get_asset_materialization_events()
