@@ -68,8 +68,13 @@ def worst(found: "Sequence[Finding]") -> "Finding":
     failed = sorted((f for f in found if not f.passed), key=lambda f: f.severity != "error")
     merged = {name: value for f in found for name, value in f.evidence.items()}
     if not failed:
-        return replace(found[0], evidence=merged, summary=" ".join(f.summary for f in found))
-    return replace(failed[0], evidence=merged, summary=" ".join(f.summary for f in failed))
+        return replace(found[0], evidence=merged, summary=_joined(found))
+    return replace(failed[0], evidence=merged, summary=_joined(failed))
+
+
+def _joined(found: "Sequence[Finding]") -> str:
+    """The findings' sentences, each once."""
+    return "; ".join(dict.fromkeys(f.summary.rstrip(".") for f in found)) + "."
 
 
 def partition_checks(found: "dict[str, Finding]") -> list[PartitionCheck]:
