@@ -16,6 +16,8 @@ _RAW: Final = re.compile(
     r"(?P<market>[a-z][a-z0-9_]*)/raw-data/(?P<day>\d{4}-\d\d-\d\d)(?:-batch-(?P<batch>0|[1-9]\d*))?\.parquet"
 )
 _DAILY: Final = re.compile(r"(?P<market>[a-z][a-z0-9_]*)/daily/(?P<day>\d{4}-\d\d-\d\d)\.parquet")
+_SYMBOLS: Final = re.compile(r"(?P<market>[a-z][a-z0-9_]*)/symbols/(?P<day>\d{4}-\d\d-\d\d)-symbols\.csv")
+_BATCHES: Final = re.compile(r"(?P<market>[a-z][a-z0-9_]*)/symbol-batches/(?P<day>\d{4}-\d\d-\d\d)\.json")
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _RESERVED: Final = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?")
 """Device names of Windows, which stay devices whatever extension follows: `CON.parquet` opens the console."""
@@ -95,14 +97,41 @@ def _number(batch: int) -> int:
     return batch
 
 
+def _day_of(pattern: re.Pattern[str], key: str, form: str) -> date:
+    found = pattern.fullmatch(key)
+    if not found:
+        raise ValueError(f"{key!r} is not of the form {form}")
+    return date.fromisoformat(found["day"])
+
+
+def symbols_prefix(market: str) -> str:
+    """Prefix of the listings of a market."""
+    return f"{_market(market)}/symbols/"
+
+
 def symbols_key(market: str, day: date | str) -> str:
     """The listing of one session, as CSV."""
-    return f"{_market(market)}/symbols/{_day(day)}-symbols.csv"
+    return f"{symbols_prefix(market)}{_day(day)}-symbols.csv"
+
+
+def parse_symbols_key(key: str) -> date:
+    """The session of a listing. Raises ValueError for a key that `symbols_key` does not make."""
+    return _day_of(_SYMBOLS, key, "market/symbols/YYYY-MM-DD-symbols.csv")
+
+
+def batches_prefix(market: str) -> str:
+    """Prefix of the plans of a market."""
+    return f"{_market(market)}/symbol-batches/"
 
 
 def batches_key(market: str, day: date | str) -> str:
     """The plan of one session: which symbols are in which batch, as JSON."""
-    return f"{_market(market)}/symbol-batches/{_day(day)}.json"
+    return f"{batches_prefix(market)}{_day(day)}.json"
+
+
+def parse_batches_key(key: str) -> date:
+    """The session of a plan. Raises ValueError for a key that `batches_key` does not make."""
+    return _day_of(_BATCHES, key, "market/symbol-batches/YYYY-MM-DD.json")
 
 
 def raw_prefix(market: str, day: date | str | None = None) -> str:
@@ -139,15 +168,8 @@ def daily_key(market: str, day: date | str) -> str:
 
 
 def parse_daily_key(key: str) -> date:
-    """The session of a merged price file.
-
-    Raises:
-        ValueError: the key is not one `daily_key` makes.
-    """
-    found = _DAILY.fullmatch(key)
-    if not found:
-        raise ValueError(f"{key!r} is not a merged price file: market/daily/YYYY-MM-DD.parquet")
-    return date.fromisoformat(found["day"])
+    """The session of a merged price file. Raises ValueError for a key that `daily_key` does not make."""
+    return _day_of(_DAILY, key, "market/daily/YYYY-MM-DD.parquet")
 
 
 def validation_session_key(market: str, day: date | str) -> str:

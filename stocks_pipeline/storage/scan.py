@@ -24,7 +24,8 @@ from stocks_pipeline.storage.tables import read_table
 
 SOURCE: Final = "{files}"
 """In a query: stands for the rows of the files, with their address in the column `filename`."""
-_WILD: Final = frozenset("*?[")
+WILD: Final = frozenset("*?[")
+"""Characters that make a path a pattern to DuckDB."""
 Answer = tuple[Any, dict[str, dict[str, str]]]
 _TRIES: Final = 2
 _FETCHERS: Final = 16
@@ -36,7 +37,7 @@ class Scanner:
     def __init__(self, lake: Lake, schema: Any) -> None:
         self._lake = lake
         self._schema = schema
-        self._in_place = "://" not in lake.root and not _WILD.intersection(lake.root)
+        self._in_place = "://" not in lake.root and not WILD.intersection(lake.root)
         self._lock = threading.Lock()
         self._connection: Any = None
 
@@ -92,21 +93,10 @@ class Scanner:
             key: {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
             for key, table in zip(keys if footers else (), tables, strict=footers)
         }
-        rows = [self._padded(table, key) for key, table in zip(keys, tables, strict=True)]
+        rows = [padded(table, self._schema, self._lake.uri(key)) for key, table in zip(keys, tables, strict=True)]
         with self._cursor() as cursor:
             cursor.register("whole_files", pa.concat_tables(rows))
             return cursor.sql(sql.replace(SOURCE, "whole_files"), params=dict(parameters)).to_arrow_table(), metadata
-
-    def _padded(self, table: Any, key: str) -> Any:
-        """The columns of the schema, and `filename`."""
-        for field in self._schema:
-            if field.nullable and field.name not in table.column_names:
-                table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-        try:
-            fitted = conform(table.select([n for n in self._schema.names if n in table.column_names]), self._schema)
-        except SchemaError as error:
-            raise SchemaError(f"{self._lake.uri(key)}: {error}") from error
-        return fitted.append_column("filename", _constant(self._lake.uri(key), table.num_rows))
 
     def _cursor(self) -> Any:
         """A connection of its own for each query, on one database in memory."""
@@ -115,6 +105,22 @@ class Scanner:
                 self._connection = duckdb.connect(config={"enable_external_file_cache": False})
                 self._connection.execute("SET TimeZone = 'UTC'")
             return self._connection.cursor()
+
+
+def padded(table: Any, schema: Any, address: str) -> Any:
+    """A file's rows with the columns of the schema, null where an older file has none, and `filename`.
+
+    Raises:
+        SchemaError: a column that must be filled is missing or does not fit; the message names the file.
+    """
+    for field in schema:
+        if field.nullable and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    try:
+        fitted = conform(table.select([name for name in table.column_names if name in schema.names]), schema)
+    except SchemaError as error:
+        raise SchemaError(f"{address}: {error}") from error
+    return fitted.replace_schema_metadata().append_column("filename", _constant(address, table.num_rows))
 
 
 def _constant(text: str, rows: int) -> Any:
