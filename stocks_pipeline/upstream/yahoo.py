@@ -82,7 +82,7 @@ class Yahoo:
         asked = {self._pool.submit(self._one, symbol, window, stage): symbol for symbol in dict.fromkeys(symbols)}
         try:
             for future in as_completed(asked):
-                yield asked[future], future.result()
+                yield asked.pop(future), future.result()  # popped: a table that was handed over is not kept as well
         finally:
             stage.abandon()
             for future in asked:
@@ -133,9 +133,10 @@ class Yahoo:
         try:
             return _read(response, symbol, window, tz)
         except UpstreamError as error:
-            if error.kind is FailureKind.AUTH:
-                self._credentials.expire(crumb)
-            raise
+            if error.kind is not FailureKind.AUTH:
+                raise
+            self._credentials.expire(crumb)
+            raise replace(error, message=f"{error.message} ({crumb.origin})") from error
 
 
 def _read(response: Response, symbol: str, window: Window, tz: str) -> Bars:

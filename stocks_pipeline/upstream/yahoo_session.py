@@ -80,10 +80,11 @@ def _a3_cookie(expires: int) -> Cookie:
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """The crumb to send, if there is one, and which attempt at getting one it comes from."""
+    """The crumb to send, if there is one, which attempt at getting one it comes from, and how that went."""
 
     value: str | None
     generation: int
+    origin: str = "no crumb was asked for yet"
 
 
 class Credentials:
@@ -97,7 +98,6 @@ class Credentials:
         self._fetching = threading.Lock()
         self._crumb = Crumb(None, 0)
         self._not_before = clock.monotonic()
-        self.problem = ""  # why there is no crumb, for the message of a refusal
 
     def crumb(self) -> Crumb:
         """The present crumb, fetched first if there is none and the last try is long enough ago."""
@@ -134,11 +134,11 @@ class Credentials:
         try:
             # `type.__call__` steps past yfinance's singleton, whose session any other user of yfinance may replace.
             value, _strategy = type.__call__(YfData, session=self._session)._get_cookie_and_crumb(self._wait_s)  # noqa: SLF001
-            self.problem = ""
+            origin = "with a fresh crumb" if _is_crumb(value) else "getcrumb gave no crumb"
         except (YFException, OSError, KeyError, TypeError, AttributeError) as error:
             # KeyError and the like: yfinance reads cookies and consent forms without checking that they are there.
-            self.problem = f"no crumb: {type(error).__name__}"
-        self._crumb = Crumb(value if _is_crumb(value) else None, self._crumb.generation + 1)
+            origin = f"getcrumb failed: {type(error).__name__}"
+        self._crumb = Crumb(value if _is_crumb(value) else None, self._crumb.generation + 1, origin)
         self._not_before = self._clock.monotonic() + _RETRY_AFTER_S
 
 
