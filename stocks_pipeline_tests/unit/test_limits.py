@@ -22,11 +22,23 @@ Opener = Callable[..., SharedLimiter]
 
 
 class UneasyClock(FakeClock):
-    """A fake clock on whose naps something may happen: `nap(seconds)` does it and says how long the nap really was."""
+    """A fake clock in whose life something may happen.
+
+    `nap(seconds)` does it during a nap and says how long that really was; before the reading that `jump` counts down
+    to, the time changes by `jump_s`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.nap: Callable[[float], float] = lambda seconds: seconds
+        self.jump = 0
+        self.jump_s = 0.0
+
+    def time(self) -> float:
+        self.jump -= 1
+        if self.jump == 0:
+            self.advance(self.jump_s)
+        return super().time()
 
     def sleep(self, seconds: float) -> None:
         super().sleep(self.nap(seconds))
@@ -216,6 +228,70 @@ def test_cool_down_reaches_those_who_already_sleep(opened: Opener, clock: Uneasy
     assert clock.time() - start == pytest.approx(101)
 
 
+def test_cool_down_reaches_those_who_are_just_waking(opened: Opener, clock: UneasyClock) -> None:
+    """A vendor that says stop between our send time and our waking is obeyed."""
+    one, other = opened(), opened()
+    one.acquire(8)
+
+    def other_process_acts(seconds: float) -> float:
+        clock.nap = lambda seconds: seconds
+        clock.advance(seconds + 0.1)
+        other.cool_down(100)
+        return 0.1
+
+    clock.nap = other_process_acts
+    start = clock.time()
+    one.acquire()
+    assert clock.time() - start == pytest.approx(60 + SLACK + 0.1 + 100)
+
+
+def test_nobody_overtakes_a_larger_call(opened: Opener) -> None:
+    """One credit would fit at once, but a process that waits for eight came first."""
+    one, other = opened()._ledger, opened()._ledger
+    one.reserve(1, SLACK)
+    assert one.reserve(8, SLACK).wait == pytest.approx(60 + SLACK)
+    assert other.reserve(1, SLACK).wait > 60
+
+
+def test_a_larger_tolerance_ahead_is_waited_for(opened: Opener) -> None:
+    """A caller with a grown tolerance may still send late: a call that spans its place waits for its last moment."""
+    ledger = opened()._ledger
+    ledger.reserve(1, 30.0)
+    ledger.reserve(1, SLACK)
+    assert ledger.reserve(8, SLACK).wait == pytest.approx(30 + 60)
+
+
+def test_credits_given_back_leave_no_gap(opened: Opener) -> None:
+    """Of three that wait for the next window the second gives up: eight more do not fit beside the other two."""
+    ledger = opened((Rate(12, 60),))._ledger
+    ledger.reserve(12, SLACK)
+    _, second, _ = [ledger.reserve(4, SLACK) for _ in range(3)]
+    ledger.take_back(second)
+    assert ledger.reserve(4, SLACK).wait == pytest.approx(60 + SLACK)
+    assert ledger.reserve(8, SLACK).wait == pytest.approx(2 * (60 + SLACK))
+
+
+def test_pruned_credits_hold_nobody_back(opened: Opener, clock: UneasyClock) -> None:
+    """The credit that had to leave the window is no longer on file: only those still on file are counted."""
+    limiter = opened()
+    limiter.acquire(4)
+    clock.advance(200)
+    limiter.acquire(4)
+    start = clock.time()
+    limiter.acquire(4)
+    assert clock.time() == start
+
+
+def test_a_cancelled_wait_costs_nothing_of_the_day(opened: Opener, clock: UneasyClock) -> None:
+    """Credits given back are given back to the day's allowance too."""
+    limiter, stop = opened(daily=9), threading.Event()
+    limiter.acquire(8)
+    clock.nap = lambda seconds: (stop.set(), seconds)[1]
+    with pytest.raises(Cancelled):
+        limiter.acquire(stop=stop)
+    limiter.acquire()
+
+
 def test_grant_woken_too_late_is_thrown_away(opened: Opener, clock: UneasyClock) -> None:
     """A machine that wakes us long after our send time gets a new one; the old credit is given back."""
     limiter = opened()
@@ -234,6 +310,27 @@ def test_waiting_ends_even_on_a_machine_that_always_wakes_late(opened: Opener, c
     for _ in range(40):
         limiter.acquire()
     assert limiter.used(60) <= 8
+
+
+def test_grant_is_thrown_away_when_the_ledger_was_slow(opened: Opener, clock: UneasyClock) -> None:
+    """Time lost between the transaction and our return counts as well: the send time handed out must still be valid."""
+    limiter = opened()
+    start = clock.time()
+    clock.jump, clock.jump_s = 2, 5.0  # the first reading is the transaction's, the second is ours
+    limiter.acquire(8)
+    assert clock.time() - start == 5
+    limiter.acquire()
+    assert clock.time() - start == pytest.approx(5 + 60 + 2 * SLACK)  # once late, the tolerance doubles
+
+
+def test_clock_set_back_before_a_nap_does_not_lengthen_it(opened: Opener, clock: UneasyClock) -> None:
+    """Between the reservation and the nap the clock goes back an hour: the nap is as long as it was meant to be."""
+    limiter = opened()
+    limiter.acquire(8)
+    clock.jump, clock.jump_s = 2, -3_600.0
+    limiter.acquire()
+    assert max(clock.slept) <= 60 + SLACK + 1e-6
+    assert sum(clock.slept) <= 2 * (60 + SLACK) + 1e-6
 
 
 def test_clock_set_back_does_not_block(opened: Opener, clock: UneasyClock) -> None:

@@ -104,6 +104,26 @@ def test_no_window_ever_holds_more(  # noqa: PLR0917 - the dimensions of an adve
         assert not world.sent or world.worst(rate) <= rate.credits
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 9_999))
+def test_exact_on_a_machine_that_stalls(seed: int) -> None:
+    """Four processes that want all they can get, stalled several tolerances long at any reading of the clock."""
+    world = World(seed, late_s=0.1, busy_s=0.2)
+    with control_file() as opened:
+        for _ in range(4):
+            limiter = opened(world, [Rate(3, 2)])
+
+            def work(limiter: Limiter = limiter) -> None:
+                for _ in range(10):
+                    limiter.acquire()
+                    world.send(1)
+
+            world.actor(work)
+        world.run(within_s=400)
+    assert len(world.sent) == 40
+    assert world.worst(Rate(3, 2)) <= 3
+
+
 def test_the_simulation_would_catch_a_limiter_that_counts_clock_minutes() -> None:
     """The check itself works: a counter that starts anew each minute lets 16 through in one window."""
     world = World()
