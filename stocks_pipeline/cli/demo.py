@@ -70,12 +70,28 @@ def run_dev(port: int, replay: str | None) -> int:
         console.print(
             f"Dagster UI: http://127.0.0.1:{port}   desk: {found.home}   upstream: {found.upstream}", highlight=False
         )
-        child = subprocess.Popen([dagster, "dev", *workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S603 - our own environment's command
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            child.send_signal(signal.SIGINT)
-            return child.wait()
+        return _until_stopped([dagster, "dev", *workspace, "--host", "127.0.0.1", "--port", str(port)])
+
+
+def _until_stopped(line: Sequence[str]) -> int:
+    """Run `dagster dev` until it ends, or until Ctrl-C or a TERM, and leave no daemon behind.
+
+    `dagster dev` heeds only SIGINT, and a shell that starts us in the background has it ignored, which a child
+    inherits: a second daemon on the same DAGSTER_HOME was the result. Handling both here gives the child the default.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    child = subprocess.Popen(line)  # noqa: S603 - our own environment's command
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.send_signal(signal.SIGINT)
+    try:
+        child.wait(30)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.kill()
+        child.wait()
+    return 0
 
 
 def run_sandbox(arguments: Sequence[str]) -> int:
