@@ -10,12 +10,13 @@ import weakref
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+WAKE_S = 0.5  # how late an interrupt may be noticed
 JOIN_S = 10.0  # how long an interrupted pool waits, in all, for workers that do not look at `stop`
 
 
@@ -63,7 +64,7 @@ def run_bounded(
                 taken += 1
             if not taken:
                 break
-            outcome = crew.done.get()
+            outcome = crew.outcome()
             taken -= 1
             if isinstance(outcome, Result):
                 yield outcome
@@ -97,6 +98,14 @@ class _Crew(Generic[K, V]):
             thread = threading.Thread(target=_serve, args=wiring, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def outcome(self) -> _Outcome[K, V]:
+        """Whatever is done first. Python sees a signal that came just before a wait only after it: waits are short."""
+        while True:
+            try:
+                return self.done.get(timeout=WAKE_S)
+            except Empty:
+                continue
 
     def dismiss(self) -> None:
         """Send everyone home and wait for them, at most `JOIN_S` seconds in all."""

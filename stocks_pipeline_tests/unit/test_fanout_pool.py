@@ -1,5 +1,6 @@
 """The pool under the fan-out: bounded, prompt to stop, honest about crashes. No Dagster here."""
 
+import gc
 import signal
 import threading
 import tracemalloc
@@ -227,3 +228,27 @@ def test_a_source_of_keys_that_fails_ends_the_pool() -> None:
     with pytest.raises(OSError, match="the list is gone"):
         list(run_bounded(keys(), str, workers=1, stop=stop))
     assert stop.is_set()
+
+
+def test_a_dropped_pool_is_ended_by_the_garbage_collector() -> None:
+    """Whoever suspends the generator and forgets it, even inside a reference cycle, leaves no thread behind."""
+    stop = threading.Event()
+
+    def drop() -> None:
+        cycle: dict[str, object] = {}
+
+        def work(key: int) -> object:
+            if key == 1:
+                raise LookupError(cycle)  # its traceback holds this frame, and so the cycle, and so the generator
+            return cycle
+
+        cycle["results"] = results = run_bounded(range(1000), work, workers=2, stop=stop)
+        assert next(results).key in {0, 1}
+
+    drop()
+    for _ in range(500):  # the threads may still be busy with the keys they were given
+        gc.collect()
+        if stop.wait(0.01):
+            break
+    assert stop.is_set()
+    assert not pool_threads()
