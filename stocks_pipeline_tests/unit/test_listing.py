@@ -155,6 +155,14 @@ def test_a_changed_date_form_is_a_changed_file() -> None:
         parse_asx_listing("\n".join([*every, ""]).encode())
 
 
+def test_one_code_with_two_names_is_never_believed() -> None:
+    """Among 500 good rows, one code that names two companies still refuses the listing."""
+    lines = _many(500)
+    lines[300] = '"SOMEBODY ELSE","A007","Materials"'
+    with pytest.raises(ListingError, match="line 301: A007 is 'SOMEBODY ELSE', but before 'COMPANY 7'"):
+        parse_asx_listing("\n".join([*lines, ""]).encode())
+
+
 def test_problems_are_bounded() -> None:
     """A file of 10,000 bad rows spells out 50 and counts the rest."""
     body = "Company name,ASX code\n" + "NAME,bad code\n" * 10_000

@@ -201,9 +201,11 @@ def test_many_interior_gaps_fail() -> None:
 
 def test_a_day_of_nobody_is_told() -> None:
     """A session on which no symbol has a bar is an unannounced closure or a vendor's gap, and fails."""
-    bars = table(each for each in week(_names(6)) if each["session"] != date(2025, 12, 3))
-    finding = rules.expected_sessions_present(bars, _ok(*_names(6)), SESSIONS, FRIDAY)
+    window = [MONDAY + timedelta(days=n) for n in range(21)]
+    bars = table(each for each in week(_names(6), days=21) if each["session"] != date(2025, 12, 3))
+    finding = rules.expected_sessions_present(bars, _ok(*_names(6)), window, window[-1])
     assert not finding.passed
+    assert finding.evidence["interior_share"] < 0.1
     assert finding.evidence["days_of_nobody"] == "2025-12-03"
     assert finding.summary.startswith("no symbol has a bar on 2025-12-03: an unannounced closure")
 
@@ -299,6 +301,13 @@ def test_a_whole_answer_of_another_scale_is_found() -> None:
     )
     assert not finding.passed
     assert [(each["symbol"], each["session"]) for each in finding.rows] == [("BBB", "2025-12-04")]
+
+
+def test_a_restated_day_needs_no_open_near_the_old_close() -> None:
+    """Where both closes are of one session, the step is a change of scale wherever that day opened."""
+    restated = table([row("AAA", FRIDAY, 2.5, open=1.25, low=1.25)])
+    finding = rules.scale_against_previous_close(restated, table([row("AAA", FRIDAY, 10.0, open=5.0, low=5.0)]))
+    assert finding.rows[0]["verdict"] == "unexplained split 4:1"
 
 
 def test_only_the_close_in_another_unit() -> None:

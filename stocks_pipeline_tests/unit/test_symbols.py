@@ -100,7 +100,7 @@ def test_empty_plan_is_legal() -> None:
         ({"symbolBatches": [7]}, "symbolBatches[0]: not an object"),
         ({"symbolBatches": [{"symbols": ["A"]}]}, "symbolBatches[0]: missing ['batchNumber']"),
         ({"symbolBatches": [{"symbols": ["A"], "batchNumber": "0"}]}, "symbolBatches[0].batchNumber: '0'"),
-        ({"symbolBatches": [{"symbols": ["A"], "batchNumber": True}]}, "symbolBatches[0].batchNumber: True"),
+        ({"symbolBatches": [{"symbols": ["A"], "batchNumber": False}]}, "batchNumber: False is no integer"),
         ({"symbolBatches": [{"symbols": ["A", "B", "C"], "batchNumber": 1}]}, "batchNumber: 1, expected 0"),
         ({"symbolBatches": [{"symbols": [], "batchNumber": 0}]}, "symbolBatches[0].symbols: empty"),
         ({"symbolBatches": [{"symbols": "ABC", "batchNumber": 0}]}, "symbolBatches[0].symbols: not a list"),
