@@ -9,6 +9,7 @@ layout of the same, one file a day. Without `as_of`, session D comes from the da
 where a batch file's row wins over the old file's. With `as_of=A`, from the raw files of D to A: the newest row wins.
 """
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
@@ -201,7 +202,8 @@ def _first_of_each(table: Any) -> Any:
     first: dict[str, int] = {}
     for place, symbol in enumerate(symbols.to_pylist()):
         first.setdefault(symbol, place)
-    return table.take(list(first.values()))
+    places = pa.py_buffer(array("q", first.values()).tobytes())  # a list would load pandas
+    return table.take(pa.Array.from_buffers(pa.int64(), len(first), [None, places]))
 
 
 def day_of(day: Day | None) -> date | None:
