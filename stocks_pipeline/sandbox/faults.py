@@ -38,8 +38,10 @@ LISTING_FAULTS = {
 }
 FAULTS: Mapping[str, str] = {**CALL_FAULTS, **DATA_FAULTS, **LISTING_FAULTS}
 _PARAMS = ("seconds", "retry_after", "status", "days", "days_ago", "ratio", "adjusted", "bars", "factor")
+_SPANS = {"ratio": (0.001, 1000), "status": (200, 599), "seconds": (0, 120)}
 ENDPOINTS = ("chart", "quote", "summary", "timeseries", "crumb", "cookie", "consent", "listing", "directory", "*")
 _LISTINGS = ("listing", "directory")
+_SYMBOL_WIDE = ("chart", "quote", "summary")
 
 
 class FaultError(ValueError):
@@ -64,7 +66,8 @@ class Fault:
         after: The first so many matching requests pass unharmed.
         until_s: Ends so many seconds after it was set.
         host: Only requests to this host.
-        endpoint: One of ENDPOINTS. Default: chart; listing and directory for faults of the listing file.
+        endpoint: One of ENDPOINTS. Default: chart; with `unknown` also quote and summary; listing and directory for
+            faults of the listing file.
         params: What FAULTS says about each.
     """
 
@@ -89,7 +92,7 @@ class Fault:
 
     def concerns(self, host: str, endpoint: str, symbol: str) -> bool:
         """Whether it is about such requests at all, before any counting."""
-        default = _LISTINGS if self.name in LISTING_FAULTS else ("chart",)
+        default = _LISTINGS if self.name in LISTING_FAULTS else _SYMBOL_WIDE if self.name == "unknown" else ("chart",)
         wanted = default if self.endpoint is None else (self.endpoint,)
         if self.endpoint is None and self.host is not None:
             wanted = ("*",)
@@ -102,8 +105,8 @@ class Fault:
 
     def to_json(self) -> dict[str, Any]:
         """The fields that were set, params beside the others: what the admin path takes."""
-        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "params"}
-        return {key: value for key, value in found.items() if value not in (None, 0)} | dict(self.params)
+        own = [f for f in fields(self) if f.name != "params" and getattr(self, f.name) is not f.default]
+        return {f.name: getattr(self, f.name) for f in own} | dict(self.params)
 
 
 def fault_from(values: object) -> Fault:
@@ -170,6 +173,8 @@ def _check(fault: Fault) -> None:
             raise FaultError(name, f"no such parameter; there are {', '.join(_PARAMS)}")
         if not isinstance(value, bool) and not _is_amount(value):
             raise FaultError(name, f"must be a number, 0 or more, not {value!r}")
+        if name in _SPANS and not _SPANS[name][0] <= value <= _SPANS[name][1]:
+            raise FaultError(name, f"must be from {_SPANS[name][0]} to {_SPANS[name][1]}, not {value!r}")
 
 
 def _is_amount(value: object) -> bool:

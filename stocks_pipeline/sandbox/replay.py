@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from stocks_pipeline.sandbox.companies import ListedCompany
 from stocks_pipeline.sandbox.exchanges import exchange_of
-from stocks_pipeline.sandbox.series import Dividend, History, Series, Split, split_factor
+from stocks_pipeline.sandbox.series import Dividend, History, Series, Split
 
 _UNIX = date(1970, 1, 1)
 _UNKNOWN_LISTING_DAY = date(1900, 1, 1)
@@ -117,19 +117,17 @@ def _read(path: Path) -> dict[str, History]:
 
 
 def _history(symbol: str, columns: dict[str, Any]) -> History | None:
-    """The bars in traded prices: the recorded adjustment for splits is taken back, to be made again as of any day."""
+    """The bars as recorded, which is adjusted for all recorded splits; None for an exchange the sandbox has not."""
     exchange = exchange_of(symbol)
     if exchange is None:
         return None
     days = [_UNIX + timedelta(days=int(day)) for day in columns["date"]]
     ts = np.array([exchange.open_ts(day) for day in days], dtype=np.int64)
     at_split, at_paid = np.flatnonzero(columns["splits"]).tolist(), np.flatnonzero(columns["dividends"]).tolist()
-    splits = tuple(Split(int(ts[at]), Fraction(columns["splits"][at]).limit_denominator(1000)) for at in at_split)
-    factor = split_factor(ts, splits)
-    dividends = tuple(Dividend(int(ts[at]), float(columns["dividends"][at] * factor[at])) for at in at_paid)
-    prices = {name: columns[name] * factor for name in _PRICES[:4]}
-    volume = np.rint(columns["volume"] / factor).astype(np.int64)
+    splits = tuple(Split(int(ts[at]), Fraction(columns["splits"][at]).limit_denominator(1_000_000)) for at in at_split)
+    dividends = tuple(Dividend(int(ts[at]), float(columns["dividends"][at])) for at in at_paid)
+    prices = {name: columns[name] for name in (*_PRICES, "volume")}
     return History(
-        symbol, symbol, "EQUITY", exchange, ts, **prices, volume=volume, dividends=dividends, splits=splits,
-        adj_close=columns["adj_close"], single=False,
+        symbol, symbol, "EQUITY", exchange, ts, **prices,
+        dividends=dividends, splits=splits, undone=splits, single=False,
     )  # fmt: skip

@@ -36,9 +36,10 @@ class Dividend:
 
 @dataclass(frozen=True)
 class History:
-    """A symbol's whole life in the prices that were traded: adjusted for nothing.
+    """A symbol's whole life, adjusted for the splits in `undone` only: none where it holds the traded prices.
 
     Attributes:
+        undone: The splits that a recording was adjusted for; a day that did not know them undoes them.
         adj_close: The recorded adjusted close, where there is one; otherwise it is computed.
         single: The vendor's simulated numbers are single precision, as the real ones are; recorded ones stay exact.
     """
@@ -56,16 +57,17 @@ class History:
     dividends: tuple[Dividend, ...]
     splits: tuple[Split, ...]
     adj_close: Floats | None = None
+    undone: tuple[Split, ...] = ()
     single: bool = True
 
     def as_of(self, bars: int, now: int) -> "Series":
         """The first `bars` bars, adjusted for the splits and dividends known at `now`, for no later ones."""
         ts = self.ts[:bars]
         splits = tuple(split for split in self.splits if split.ts <= now)
-        factor = split_factor(ts, splits)
+        factor = split_factor(ts, splits) / split_factor(ts, self.undone)
         close = self.close[:bars] / factor
         dividends = tuple(
-            Dividend(paid.ts, round(paid.amount / _after(splits, paid.ts), 6))
+            Dividend(paid.ts, round(paid.amount * _after(self.undone, paid.ts) / _after(splits, paid.ts), 6))
             for paid in self.dividends
             if paid.ts <= now
         )

@@ -52,9 +52,9 @@ def serve(config: SandboxConfig, host: str = "127.0.0.1", port: int = 8900) -> N
     Raises:
         OSError: the address cannot be had, for example because the port is taken.
     """
+    app = create_app(config)
     listener = listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
-    app = create_app(config)
     settings = uvicorn.Config(
         app,
         access_log=False,

@@ -24,6 +24,7 @@ _TOO_DEAR = ((40.0, Fraction(10)), (15.0, Fraction(4)), (6.0, Fraction(2)))
 _TOO_CHEAP = ((0.002, Fraction(1, 20)), (0.006, Fraction(1, 10)))
 _SPLITS_AT_ONCE = 0.5  # else the board waits for another meeting
 _HALF_YEAR = 126
+_INDEX_POINTS = 8000.0
 _PAYERS = 0.6
 _SUSPENDED_A_YEAR = 0.12
 _HALTED_A_YEAR = 0.8
@@ -65,7 +66,8 @@ class Character:
     def of(cls, subject: Subject) -> "Character":
         """Draw a character; the same subject has the same one."""
         draw = subject.draw("character")
-        price = subject.exchange.typical * float(np.exp(draw.normal(0.0, 1.4)))
+        typical = _INDEX_POINTS if subject.kind == "INDEX" else subject.exchange.typical
+        price = typical * float(np.exp(draw.normal(0.0, 1.4)))
         volatility = float(np.exp(draw.uniform(np.log(0.009), np.log(0.035))))
         payout = float(draw.uniform(0.008, 0.03)) if draw.random() < _PAYERS else 0.0
         return cls(price, volatility, 0.0002, payout, float(np.exp(draw.normal(12.0, 1.5))))
@@ -156,7 +158,6 @@ def _pauses(subject: Subject, sessions: int, splits: set[int]) -> tuple[tuple[in
 
     A board does not split the shares of a company that is not trading, so the days of splits are spared.
     """
-    free = set(range(1, sessions)) - splits
     flat: list[int] = []
     gone: list[int] = []
     for year in range(sessions // _YEAR + 1):
@@ -166,4 +167,9 @@ def _pauses(subject: Subject, sessions: int, splits: set[int]) -> tuple[tuple[in
         if subject.chance("suspension", year) < _SUSPENDED_A_YEAR:
             start = year * _YEAR + int(subject.chance("suspended", year) * _YEAR)
             gone += range(start, start + 5 + int(subject.chance("suspension days", year) * 55))
-    return tuple(at for at in flat if at in free), tuple(at for at in gone if at in free)
+    return _allowed(flat, sessions, splits), _allowed(gone, sessions, splits)
+
+
+def _allowed(paused: Sequence[int], sessions: int, splits: set[int]) -> tuple[int, ...]:
+    """Without the first session, those beyond the last, and those of splits."""
+    return tuple(at for at in paused if 0 < at < sessions and at not in splits)

@@ -111,7 +111,7 @@ def _missing(series: Series, days_ago: int) -> Series:
 
 def _scaled(series: Series, factor: float, bars: int) -> Series:
     scale = np.ones(len(series.ts))
-    scale[len(scale) - bars if bars else 0 :] = factor
+    scale[max(0, len(scale) - bars) if bars else 0 :] = factor
     return replace(series, **{name: getattr(series, name) * scale for name in _PRICES})
 
 

@@ -88,14 +88,16 @@ class World:
         return Route(path, answer, methods=list(methods))
 
     async def _answer(self, request: Request, endpoint: str, handler: Handler) -> Response:
-        host, symbol = request.scope.get("upstream_host", ""), request.path_params.get("symbol", "")
+        host, asked = request.scope.get("upstream_host", ""), request.query_params.get("symbols", "")
+        symbol = request.path_params.get("symbol", asked)
         record = self.log.open(self.clock.time(), host, _shown(request), endpoint, symbol)
         began = self.clock.monotonic()
-        status = _HUNG_UP
+        status = 500  # what the server makes of an exception
         try:
             faults = self.faults.strike(host, endpoint, symbol, began)
             record.fault = "+".join(fault.name for fault in faults)
             if await self._is_left_alone(request, record, faults):
+                status = _HUNG_UP
                 return Response(status_code=504)  # to a client that hung up, or after the longest hold
             response = handler(Call(request, host, endpoint, symbol, faults))
             status = response.status_code

@@ -30,6 +30,7 @@ _HEADERS = {
 _PAGE = "<!DOCTYPE html><html><head><title>Yahoo</title></head><body><h1>{}</h1></body></html>"
 _NO_DATA = "No data found, symbol may be delisted"
 _YEAR_S = 365 * 86_400
+_LAST_INSTANT = 2**40
 
 
 def routes(world: World) -> list[Route]:
@@ -132,7 +133,9 @@ def _window(series: Series, call: Call, now: int) -> Window | Response:
             else _error(422, "Unprocessable Entity", f"Invalid range={name}")
         )
     try:
-        start, end = int(asked.get("period1", "0")), int(asked.get("period2", str(now + 1)))
+        start, end = (
+            _instant(asked.get(name, default)) for name, default in (("period1", "0"), ("period2", str(now + 1)))
+        )
     except ValueError:
         return _error(400, "Bad Request", "Invalid input - period1 and period2 must be unix seconds")
     if start >= end:
@@ -144,6 +147,14 @@ def _window(series: Series, call: Call, now: int) -> Window | Response:
     if len(series.ts) and end <= series.ts[0]:
         return _error(400, "Bad Request", f"Data doesn't exist for startDate = {start}, endDate = {end}")
     return between(series, start, end)
+
+
+def _instant(text: str) -> int:
+    """Unix seconds; ValueError if they are none or beyond every calendar."""
+    ts = int(text)
+    if abs(ts) > _LAST_INSTANT:
+        raise ValueError(text)
+    return ts
 
 
 def _bars(window: Window) -> dict[str, Any]:
