@@ -5,7 +5,7 @@ not: how the JSON is made (scripts/dump_calendars.py) and any schedule. Dates be
 open and never closed: exchanges announce their holidays about a year ahead, and a wrong guess either fails a healthy
 day or hides a missing one.
 
-Standard library only: every Dagster process loads this (about 10 ms, against 0.8 s for exchange_calendars).
+Standard library only: every Dagster process loads this (all calendars 0.5 ms, against 0.8 s for exchange_calendars).
 """
 
 import json
