@@ -72,8 +72,9 @@ class Yahoo:
         """Each distinct symbol once, with its bars or its failure, in the order in which the answers are complete.
 
         Nothing is sent before the first `next`. A symbol known to Yahoo with nothing in `window` has zero rows. After
-        a refusal (AUTH), a spent allowance (QUOTA_DAY) or too many failures in a row, the rest is not asked and comes
-        back with that kind and `attempts` 0: it is pending. Closing the iterator abandons what is not in flight.
+        a refusal (AUTH), a spent allowance (QUOTA_DAY) or too many failures in a row, the rest is not asked any more
+        and comes back pending: with that kind, and `attempts` 0 where it was never asked. Closing the iterator
+        abandons what is not in flight.
 
         Raises:
             Cancelled: `stop` was set; symbols that were not yielded were not fetched.
@@ -100,15 +101,19 @@ class Yahoo:
         except (KeyError, ValueError) as error:
             return UpstreamError(FailureKind.PERMANENT, UPSTREAM, symbol, f"no exchange is known for it: {error}")
 
+        sends = 0
+
         def send(left_s: float) -> Bars:
+            nonlocal sends
             stage.check()
+            sends += 1
             return self._ask(symbol, window, tz, {"period1": first, "period2": after}, left_s)
 
         try:
             stage.check()
             bars = call(send, policy=self._policy, limiter=self._limiter, clock=self._clock, stop=stage.stop)
         except _Over as over:
-            return replace(over.verdict, subject=symbol)
+            return replace(over.verdict, subject=symbol, attempts=sends)
         except UpstreamError as error:
             stage.failed(error)
             return error
@@ -195,8 +200,8 @@ class _Stage:
             if self._verdict is None:
                 self._in_a_row = 0 if error.kind is FailureKind.PERMANENT else self._in_a_row + 1
                 if error.kind in _ENDS_STAGE or self._in_a_row >= _GIVE_UP_AFTER:
-                    said = f"not asked, so pending: {error.subject} before it failed with: {error.message}"
-                    self._verdict = replace(error, message=said, attempts=0)
+                    said = f"pending, not asked or not again: {error.subject} failed before it with: {error.message}"
+                    self._verdict = replace(error, message=said)
 
     def succeeded(self) -> None:
         with self._lock:

@@ -243,6 +243,18 @@ def test_a_lasting_refusal_ends_the_stage(sandbox: SandboxServer, open_yahoo: Op
     assert len(good(fetch(open_yahoo(sandbox.url), hundred[:5]))) == 5  # the next call starts afresh
 
 
+def test_who_waits_for_a_second_try_hears_of_the_end(sandbox: SandboxServer, open_yahoo: Open) -> None:
+    """Symbols in their back-off when the stage ends are not sent again, and say that they were tried once."""
+    sandbox.fault("500", status=402, symbols=["BHP.AX"])
+    sandbox.fault("500")
+    patient = RetryPolicy(attempts=5, base_s=0.6)
+    results = fetch(open_yahoo(sandbox.url, policy=patient), ["CBA.AX", "NAB.AX", "ANZ.AX", "BHP.AX"])
+    assert kinds(results) == {FailureKind.QUOTA_DAY}
+    assert failure(results, "CBA.AX").attempts == 1
+    assert "BHP.AX failed" in failure(results, "CBA.AX").message
+    assert sandbox.stats()["by_endpoint"]["chart"] == 4
+
+
 def test_a_dead_vendor_is_given_up(open_yahoo: Open) -> None:
     """With nobody listening, a thousand symbols end after some dozens of tries instead of hours."""
     with scripted(lambda _path, _query: (200, {}, b"")) as url:

@@ -143,11 +143,13 @@ def test_dividends_in_another_currency_are_noted() -> None:
     assert decode(chart(["2025-12-01"], events=events)).note == "dividends in USD, prices in AUD"
 
 
-def test_dates_are_local_across_a_clock_change() -> None:
+@pytest.mark.parametrize(("hour", "minute"), [(10, 0), (0, 0), (0, 30), (23, 30)])
+def test_dates_are_local_across_a_clock_change(hour: int, minute: int) -> None:
     """Sydney's open is 23:00 UTC of the day before in summer, 00:00 UTC in winter; one window may hold both."""
     days = ["2025-10-02", "2025-10-03", "2025-10-06", "2025-10-07"]  # clocks change on the 5th
-    window = Window(date(2025, 10, 1), date(2025, 10, 10))
-    assert [d.isoformat() for d in column(decode(chart(days), window=window), "session")] == days
+    times = [stamp(day, hour=hour, minute=minute) for day in days]
+    bars = decode(chart(days, timestamp=times), window=Window(date(2025, 10, 1), date(2025, 10, 10)))
+    assert [d.isoformat() for d in column(bars, "session")] == days
 
 
 def test_a_bar_stamped_late_the_evening_before_belongs_to_the_day() -> None:
