@@ -10,6 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from stocks_pipeline.domain.prices import SymbolOutcome
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.storage.lake import Lake
@@ -43,13 +46,14 @@ class BatchState:
 
 
 def load_batch(lake: Lake, key: str, members: Collection[str]) -> BatchState | None:
-    """The stored batch, or None. Symbols that left the batch when the day was split anew are left out."""
+    """The stored batch, or None. Symbols that left the batch when the day was split anew are left out, rows and all."""
     if not lake.exists(key):
         return None
     metadata = read_metadata(lake, key)
     found = [SymbolOutcome(**o) for o in json.loads(metadata.get(OUTCOMES, "[]"))]
+    table = read_table(lake, key, PRICES)
     return BatchState(
-        read_table(lake, key, PRICES),
+        table.filter(pc.is_in(table.column("symbol"), pa.array(sorted(members), pa.string()))),
         {o.symbol: o for o in found if o.symbol in members},
         provisional=metadata.get(PROVISIONAL) == "true",
         lookback_days=int(metadata.get(LOOKBACK, "0")),

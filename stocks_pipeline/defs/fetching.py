@@ -9,7 +9,7 @@ knows without asking anyone: a symbol that was answered is not asked again, one 
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal, Protocol
@@ -26,6 +26,7 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.tables import Stored
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
+from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline.upstream.yahoo import Bars, Window
 
 MAX_FAILED_SHARE = 0.5
@@ -100,14 +101,24 @@ class BatchFetch:
         Raises:
             BatchFailedError: more than `MAX_FAILED_SHARE` of the symbols asked for failed for a passing reason, or the
                 vendor refused the whole stage. The symbols that were answered are stored first.
+            Cancelled: `stop` was set; here, too, what was answered is stored first.
         """
         started = self.clock.monotonic()
         before = self.state(batch)
         todo = self._todo(batch, before)
         lookback = max(self.lookback_days, before.lookback_days if before else 0)
-        answers, failures = self._ask(batch, todo, lookback)
+        answers: list[Answer] = []
+        failures: list[UpstreamError] = []
+        try:
+            for answer, error in self._ask(batch, todo, lookback):
+                answers.append(answer)
+                failures.extend([error] if error else [])
+        except Cancelled:
+            if any(outcome.status != "failed" for _, outcome in answers):
+                self._write(batch, self._merge(before, answers, lookback), asked=len(todo), seconds={})
+            raise
         seconds = {"fetch": self.clock.monotonic() - started}
-        after = self._merge(before, todo, answers, lookback)
+        after = self._merge(before, answers, lookback)
         red = self._is_red(failures, len(todo))
         if red and all(o.status == "failed" for o in after.outcomes.values()):
             raise self._failed(batch, failures, len(todo))
@@ -121,16 +132,13 @@ class BatchFetch:
         settled = state.settled(self.lookback_days) if state and not self.refetch else set()
         return [s for s in self._members(batch) if s in self.chosen and s not in settled]
 
-    def _merge(
-        self, before: BatchState | None, todo: Sequence[str], answers: Sequence[Answer], lookback: int
-    ) -> BatchState:
-        """The batch as it will be stored."""
-        failed = {o.symbol for _, o in answers if o.status == "failed"}
-        asked = set(todo)
+    def _merge(self, before: BatchState | None, answers: Sequence[Answer], lookback: int) -> BatchState:
+        """The batch as it will be stored: what was answered now, and beside it what was there."""
+        now = {o.symbol: o.status for _, o in answers}
         keep = {
             s: o
             for s, o in (before.outcomes if before else {}).items()
-            if s not in asked or (s in failed and o.status == "ok")
+            if s not in now or (now[s] == "failed" and o.status == "ok")
         }
         rows = _rows(before.table if before else None, keep, [t for t, _ in answers if t is not None])
         outcomes = {**{o.symbol: o for _, o in answers}, **keep}
@@ -152,24 +160,20 @@ class BatchFetch:
             )
         return found[0].symbols
 
-    def _ask(self, batch: int, symbols: Sequence[str], lookback: int) -> tuple[list[Answer], list[UpstreamError]]:
-        """One answer a symbol: its rows (None when it failed) and its outcome; and the failures."""
+    def _ask(self, batch: int, symbols: Sequence[str], lookback: int) -> Iterator[tuple[Answer, UpstreamError | None]]:
+        """One answer a symbol, as they come, each with its failure if it is one."""
         window = Window(self.day - timedelta(days=lookback), self.day)
         codes = {vendor_symbol(s, self.suffix): s for s in symbols}
-        answers: list[Answer] = []
-        failures: list[UpstreamError] = []
         for vendor, answer in self.feed.daily_bars(list(codes), window, stop=self.stop):
             symbol = codes[vendor]
             if isinstance(answer, UpstreamError):
-                failures.append(answer)
                 outcome = SymbolOutcome(symbol, "failed", answer.kind.value, answer.message, answer.attempts, 0)
-                answers.append((None, outcome))
+                yield (None, outcome), answer
             else:
                 rows = answer.table.num_rows
                 status: Literal["ok", "no_bars"] = "ok" if rows else "no_bars"
                 note = f"{answer.dropped} rows without a close left out" if answer.dropped else ""
-                answers.append((self._label(answer, symbol, batch), SymbolOutcome(symbol, status, None, note, 1, rows)))
-        return answers, failures
+                yield (self._label(answer, symbol, batch), SymbolOutcome(symbol, status, None, note, 1, rows)), None
 
     def _label(self, bars: Bars, symbol: str, batch: int) -> Any:
         """The bars as price rows: the columns that the caller knows, added."""
