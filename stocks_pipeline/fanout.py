@@ -1,7 +1,7 @@
 """Many partitions in one run, each with its own true colour.
 
-What belongs here: the bounded pool, and the one place that turns its results into Dagster events. What does not: what
-a partition *is*, how it is fetched, how a call is retried (upstream/http.py) or when a run starts (defs/).
+What belongs here: the decorator, and the loop that ties the pool (pool.py) to the event log (fanout_log.py). What does
+not: what a partition *is*, how it is fetched, how a call is retried (upstream/http.py), when a run starts (defs/).
 
 The recipe (measured in docs/decisions/0001-many-partitions-in-one-run.md):
 
@@ -10,8 +10,10 @@ The recipe (measured in docs/decisions/0001-many-partitions-in-one-run.md):
         '''Up to 100 symbols of one batch, as Yahoo has them.'''
         stop = threading.Event()
 
-        def fetch(key: str) -> Made:  # runs in a pool thread: work, write the file, read it back, only then return
-            ...
+        def fetch(key: str) -> Made:  # in a pool thread: work, write the file, read it back, only then return
+            stored = lake.write_and_verify(yahoo.bars(key, stop=stop))
+            complete = PartitionCheck("complete", stored.missing == 0, description=f"{stored.missing} missing")
+            return Made({"rows": stored.rows, "path": stored.uri}, stored.data_version, [complete])
 
         yield from fan_out(context, fetch, max_workers=4, stop=stop)
 
