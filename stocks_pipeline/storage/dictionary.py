@@ -27,7 +27,7 @@ VIEWS: Final[dict[str, Any]] = {
             _AS_OF,
             _field("symbol", pa.string(), "The exchange's own code, without a vendor's suffix"),
             _field("name", pa.string(), "Name of the company as listed"),
-            _field("industry", pa.string(), "GICS industry group, empty where the listing gave none"),
+            _field("industry", pa.string(), "GICS industry group; missing where the listing gave none"),
             _field("listed_on", pa.date32(), "Day of listing; missing where the listing gave none"),
             _field("market_cap", pa.int64(), "Market capitalisation in AUD; missing where the listing gave none"),
         ]

@@ -21,7 +21,7 @@ CREATE OR REPLACE VIEW symbols AS
 SELECT
     split_part(filename, '/', -3) AS market,
     CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)-symbols\.csv$', 1) AS DATE) AS as_of,
-    code AS symbol, name, industry, listed_on, market_cap
+    code AS symbol, name, nullif(industry, '') AS industry, listed_on, market_cap
 FROM lake.symbol_files;
 
 CREATE OR REPLACE VIEW symbol_batches AS

@@ -107,18 +107,23 @@ class Warehouse:
 
     def _open(self) -> None:
         if self._connection is None:
-            connection = self._stack.enter_context(self._connect())
-            if "://" in self._lake.root:
-                connection.register_filesystem(self._filesystem or _s3_filesystem())
-            connection.execute("SET TimeZone = 'UTC'; SET enable_external_file_cache = false; CREATE SCHEMA lake")
-            for source in SOURCES:  # without files: looking into them may fail while one is being replaced
-                connection.execute(f"CREATE VIEW lake.{source.name} AS {source.empty_sql()}")
-            connection.execute(files("stocks_pipeline.storage").joinpath("views.sql").read_text("utf-8"))
-            connection.execute(
-                f"SET allowed_directories = [{quoted(self._lake.root)}]; SET enable_external_access = false; "
-                "SET python_enable_replacements = false; SET lock_configuration = true"
-            )
-            self._connection = connection
+            with ExitStack() as stack:
+                connection = stack.enter_context(self._connect())
+                self._prepare(connection)
+                self._connection, self._stack = connection, stack.pop_all()
+
+    def _prepare(self, connection: Any) -> None:
+        """Make the views, then let the connection reach nothing but the lake."""
+        if "://" in self._lake.root:
+            connection.register_filesystem(self._filesystem or _s3_filesystem())
+        connection.execute("SET TimeZone = 'UTC'; SET enable_external_file_cache = false; CREATE SCHEMA lake")
+        for source in SOURCES:  # without files: looking into them may fail while one is being replaced
+            connection.execute(f"CREATE VIEW lake.{source.name} AS {source.empty_sql()}")
+        connection.execute(files("stocks_pipeline.storage").joinpath("views.sql").read_text("utf-8"))
+        connection.execute(
+            f"SET allowed_directories = [{quoted(self._lake.root)}]; SET enable_external_access = false; "
+            "SET python_enable_replacements = false; SET lock_configuration = true"
+        )
 
     def _versions(self, sources: Iterable[Source]) -> dict[str, dict[str, str]]:
         """Keys and versions of the files behind each relation."""
