@@ -62,10 +62,10 @@ class ControlFile:
                 handle.connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield handle.connection
-                except BaseException:
-                    handle.connection.execute("ROLLBACK")
-                    raise
-                handle.connection.execute("COMMIT")
+                    handle.connection.execute("COMMIT")
+                finally:
+                    if handle.connection.in_transaction:  # SQLite undoes some failures, such as a full disk, by itself
+                        handle.connection.execute("ROLLBACK")
             except sqlite3.Error as exc:
                 raise self._unusable(exc) from exc
 

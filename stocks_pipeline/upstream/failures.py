@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from stocks_pipeline.upstream.redaction import redact
@@ -154,6 +153,8 @@ def parse_retry_after(headers: Mapping[str, str | None], now: datetime | None) -
 
 
 def _http_date(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # here: 12 ms, and the code location loads this module
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError):

@@ -253,6 +253,14 @@ def test_nobody_overtakes_a_larger_call(opened: Opener) -> None:
     assert other.reserve(1, SLACK).wait > 60
 
 
+def test_nobody_overtakes_by_having_other_rates(opened: Opener) -> None:
+    """Two deployments with different rates on one key still form one line: the faster one does not slip in ahead."""
+    slow, fast = opened((Rate(1, 600),))._ledger, opened((Rate(100, 1),))._ledger
+    slow.reserve(1, SLACK)
+    waits = slow.reserve(1, SLACK).wait
+    assert fast.reserve(1, SLACK).wait == pytest.approx(waits)
+
+
 def test_a_larger_tolerance_ahead_is_waited_for(opened: Opener) -> None:
     """A caller with a grown tolerance may still send late: a call that spans its place waits for its last moment."""
     ledger = opened()._ledger
@@ -475,6 +483,27 @@ def test_file_lost_at_work_names_the_setting(opened: Opener, tmp_path: Path) -> 
     con.close()
     with pytest.raises(StoreError, match="STOCKS_CONTROL_DB"):
         limiter.acquire()
+
+
+def test_a_full_disk_is_survived(opened: Opener) -> None:
+    """A disk that fills up fails the call by name and changes nothing; with space again the limiter goes on."""
+    limiter = opened((Rate(100_000, 60),))
+    connection = limiter._ledger._file._handle.connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages + 1}")
+    granted: list[int] = []
+
+    def fill() -> None:
+        while True:
+            limiter.acquire()
+            granted.append(1)
+
+    with pytest.raises(StoreError, match=r"full.*STOCKS_CONTROL_DB"):
+        fill()
+    connection.execute("PRAGMA max_page_count=1000000")
+    assert limiter.used(60) == len(granted)
+    limiter.acquire()
+    assert limiter.used(60) == len(granted) + 1
 
 
 def test_connection_is_closed_with_the_limiter(tmp_path: Path, clock: UneasyClock) -> None:
