@@ -28,7 +28,7 @@ faults: --fault NAME[,FIELD=VALUE...], as often as you like
   --fault 429,share=0.3                          three of ten chart requests are refused
   --fault unknown,symbols=BHP.AX                 Yahoo does not know BHP
   --fault html,endpoint=listing                  the ASX's bot wall: 403 with a page
-  --fault 429,until_s=20,endpoint='*'            Yahoo is closed to everyone for twenty seconds
+  --fault 429,until_s=20,endpoint='*'            every upstream refuses everyone for twenty seconds
 
 while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults;
   POST {admin}faults with the same fields as JSON, one or a list; DELETE {admin}faults;

@@ -89,12 +89,11 @@ def _summary(world: World, call: Call) -> Response:
 
 
 def _modules(seed: int, series: Series) -> dict[str, dict[str, Any]]:
-    def drawn(name: str, low: float, high: float) -> float:
-        return round(low + (high - low) * chance(seed, series.symbol, name), 4)
+    """Every module of quoteSummary that the sandbox has."""
+    return {**_descriptions(seed, series), **_figures(seed, series)}
 
-    price, currency = float(series.close[-1]), series.exchange.currency
-    shares = int(drawn("shares", 5e6, 3e9))
-    earned = round(price / drawn("pe", 6, 40), 4)
+
+def _descriptions(seed: int, series: Series) -> dict[str, dict[str, Any]]:
     return {
         "quoteType": {
             "exchange": series.exchange.code,
@@ -106,13 +105,24 @@ def _modules(seed: int, series: Series) -> dict[str, dict[str, Any]]:
         },
         "assetProfile": {
             "sector": _SECTORS[int(chance(seed, series.symbol, "sector") * len(_SECTORS))],
-            "fullTimeEmployees": int(drawn("staff", 10, 40_000)),
+            "fullTimeEmployees": int(40_000 * chance(seed, series.symbol, "staff")),
             "longBusinessSummary": f"{series.name} is a company of the sandbox; nothing about it is true.",
         },
+    }
+
+
+def _figures(seed: int, series: Series) -> dict[str, dict[str, Any]]:
+    def drawn(name: str, low: float, high: float) -> float:
+        return round(low + (high - low) * chance(seed, series.symbol, name), 4)
+
+    price, currency = float(series.close[-1]), series.exchange.currency
+    shares = int(drawn("shares", 5e6, 3e9))
+    earned = round(price / drawn("pe", 6, 40), 4)
+    return {
         "summaryDetail": {
             "previousClose": series.close[max(0, len(series.close) - 2)],
             "beta": drawn("beta", 0.3, 2.0),
-            "trailingPE": round(price / earned, 4),
+            "trailingPE": round(price / earned, 4) if earned else None,
             "marketCap": int(shares * price),
             "fiftyTwoWeekHigh": series.high[-252:].max(),
             "fiftyTwoWeekLow": series.low[-252:].min(),

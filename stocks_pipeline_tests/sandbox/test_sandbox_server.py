@@ -147,7 +147,7 @@ def test_replay_over_http() -> None:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads CPU time from /proc")
 def test_a_core_serves_500_chart_bodies_a_second(sandbox: SandboxServer) -> None:
-    """A year, then a month of each of 300 symbols, their lives generated on the way. CPU time, so load matters little."""
+    """A year, then a month of each of 300 symbols, their lives generated on the way; in CPU time."""
     before = _cpu_s(sandbox.process.pid)
     connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"))
     symbols = [f"{first}{at:02}.SI" for first in "RST" for at in range(100)]
