@@ -15,12 +15,18 @@ from stocks_pipeline import __version__
 from stocks_pipeline.defs.config import BatchesConfig, ListingConfig, SelectionConfig
 from stocks_pipeline.defs.evidence import check_result, failure, markdown_table
 from stocks_pipeline.defs.market import Market
-from stocks_pipeline.defs.selection import choose
+from stocks_pipeline.defs.selection import SelectionError, choose
 from stocks_pipeline.domain.listing import Company
 from stocks_pipeline.domain.symbols import BatchPlan, companies_from_csv, companies_to_csv, split_batches
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.upstream.failures import UpstreamError
+
+ALL = "all"
+"""The selection of a plan that nobody narrowed."""
+
+OWN = "no: asked for this day"
+"""What `reused_from` says of a list that is the day's own."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
         day = date.fromisoformat(context.partition_key)
         market.require_session(day, context.log.warning)
         lake: Lake = context.resources.lake.open()
-        listed = obtain_listing(market, day, lake, getattr(context.resources, market.listing), config)
+        own = lake.exists(layout.symbols_key(market.name, day)) and not stands_in(context.instance, market, day)
+        listed = obtain_listing(market, day, lake, getattr(context.resources, market.listing), config, own=own)
         before = previous_listing(lake, market.name, day)
         finding = listing_plausible(
             len(listed.companies), len(before.companies) if before else None, floor=market.listing_floor
@@ -78,7 +85,7 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
                 "dagster/partition_row_count": len(listed.companies),
                 "path": dg.MetadataValue.path(written.uri),
                 "source": listed.source,
-                "reused_from": str(listed.reused_from) if listed.reused_from else "no: asked for this day",
+                "reused_from": str(listed.reused_from) if listed.reused_from else OWN,
                 "preview": markdown_table(rows),
                 **_changes(before.companies if before else (), listed.companies),
             },
@@ -100,7 +107,10 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
         day = date.fromisoformat(context.partition_key)
         lake: Lake = context.resources.lake.open()
         listed = companies_from_csv(lake.read(layout.symbols_key(market.name, day)))
-        plan = pin(stored_plan(lake, market.name, day), [c.code for c in listed], config, market.batch_size, day)
+        try:
+            plan = pin(stored_plan(lake, market.name, day), [c.code for c in listed], config, market.batch_size, day)
+        except SelectionError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
         written = lake.write(layout.batches_key(market.name, day), plan.to_json())
         numbers = [str(b.batch_number) for b in plan.batches]
         context.instance.add_dynamic_partitions(market.batches.name or "", numbers)
@@ -109,7 +119,7 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
                 "dagster/partition_row_count": len(plan.symbols),
                 "path": dg.MetadataValue.path(written.uri),
                 "batches": len(plan.batches),
-                "selection": str(plan.metadata["selection"]),
+                "selection": selection_of(plan),
                 "selected_symbols": dg.MetadataValue.json(config.symbols),
                 "selected_limit": config.limit or 0,
                 "preview": markdown_table(
@@ -129,19 +139,32 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
     return [symbols, symbol_batches]
 
 
-def obtain_listing(market: Market, day: date, lake: Lake, source: object, config: ListingConfig) -> Listed:
+def stands_in(instance: dg.DagsterInstance, market: Market, day: date) -> bool:
+    """Whether the list stored for the day is another day's, by what was recorded when it was stored."""
+    wanted = dg.AssetRecordsFilter(asset_key=market.key("symbols"), asset_partitions=[day.isoformat()])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    made = records[0].asset_materialization if records else None
+    mark = made.metadata.get("reused_from") if made else None
+    return mark is not None and mark.value not in {OWN, day.isoformat()}
+
+
+def obtain_listing(  # noqa: PLR0913 - where a list may come from, and what the run allows
+    market: Market, day: date, lake: Lake, source: object, config: ListingConfig, *, own: bool
+) -> Listed:
     """The day's list: stored, fetched, or (only if the run allows it) the last good one.
 
+    `own` says that the lake holds the day's own list. One that stood in is asked for again, or its mark would be lost.
+
     Raises:
-        UpstreamError: the exchange's list cannot be had and `reuse_last_good` is off or nothing is stored.
+        dagster.Failure: the exchange's list cannot be had and `reuse_last_good` is off or nothing is stored.
     """
     key = layout.symbols_key(market.name, day)
-    if lake.exists(key) and not config.refetch:
+    if own and not config.refetch:
         return Listed(companies_from_csv(lake.read(key)), source="lake", stored=True)
     try:
         fetched = source.open().fetch()  # type: ignore[attr-defined]  # resources are duck-typed by key
     except UpstreamError as error:
-        last = previous_listing(lake, market.name, day) if config.reuse_last_good else None
+        last = _last_good(market.name, day, lake, own=own) if config.reuse_last_good else None
         if last is None:
             raise failure(
                 error,
@@ -150,6 +173,14 @@ def obtain_listing(market: Market, day: date, lake: Lake, source: object, config
             ) from error
         return last
     return Listed(fetched.listing.companies, source=fetched.fetched_from)
+
+
+def _last_good(market: str, day: date, lake: Lake, *, own: bool) -> Listed | None:
+    """The newest list that was the exchange's own answer: the day's, when it was only to be asked for again."""
+    if own:
+        companies = companies_from_csv(lake.read(layout.symbols_key(market, day)))
+        return Listed(companies, source="the day's own list, stored earlier", reused_from=day)
+    return previous_listing(lake, market, day)
 
 
 def previous_listing(lake: Lake, market: str, day: date) -> Listed | None:
@@ -176,8 +207,11 @@ def pin(stored: BatchPlan | None, listed: Sequence[str], config: BatchesConfig, 
     A re-run of yesterday's batch 3 must fetch yesterday's symbols even when listings changed overnight, and a trial
     run with `limit=5` must not shrink a full day. A trial run's small plan gives way to a larger one.
     """
+    if stored and not config.repin and selection_of(stored) == ALL:
+        choose(stored.symbols, config.limit, config.symbols)  # a name that the pinned day does not hold is refused now
+        return stored
     wanted = choose(listed, config.limit, config.symbols)
-    if stored and not config.repin and (stored.metadata["selection"] == "all" or set(wanted) <= set(stored.symbols)):
+    if stored and not config.repin and set(wanted) <= set(stored.symbols):
         return stored
     return BatchPlan(
         symbols=tuple(wanted),
@@ -193,10 +227,15 @@ def pin(stored: BatchPlan | None, listed: Sequence[str], config: BatchesConfig, 
     )
 
 
+def selection_of(plan: BatchPlan) -> str:
+    """Which symbols the plan was made for; one that does not say so (the seed's updater wrote it) is for all."""
+    return str(plan.metadata.get("selection", ALL))
+
+
 def _selection(config: SelectionConfig) -> str:
     if config.symbols:
         return f"symbols {', '.join(config.symbols[:10])}"
-    return f"limit {config.limit}" if config.limit else "all"
+    return f"limit {config.limit}" if config.limit else ALL
 
 
 def _changes(before: Iterable[Company], now: Iterable[Company]) -> dict[str, str]:
