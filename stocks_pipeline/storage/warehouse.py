@@ -220,4 +220,4 @@ def _s3_filesystem() -> Any:
         import s3fs
     except ImportError as error:
         raise LakeError("SQL over an s3:// lake needs s3fs: pip install 'stocks_pipeline[s3]'") from error
-    return s3fs.S3FileSystem()
+    return s3fs.S3FileSystem(use_listings_cache=False)  # a cached size would be that of a replaced file
