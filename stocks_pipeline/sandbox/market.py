@@ -71,9 +71,7 @@ class SimulatedMarket:
         company = self._company(symbol, exchange)
         if company is None:
             return True
-        today = exchange.day_of(now)
-        gone = company.delisted_on is not None and today >= company.delisted_on + _FORGOTTEN_AFTER
-        if gone or today < company.listed_on:
+        if company.delisted_on is not None and exchange.day_of(now) >= company.delisted_on + _FORGOTTEN_AFTER:
             return False
         return company.code in FAMILIAR or chance(self._seed, symbol, "unknown") >= self._unknown_share
 

@@ -64,7 +64,7 @@ def test_slow_answers_late_but_right(sandbox: SandboxServer) -> None:
     """After the seconds it was told, as the log's ms show."""
     sandbox.fault("slow", seconds=0.2)
     assert chart(sandbox)[0] == 200
-    assert sandbox.log()[0]["ms"] >= 200
+    assert sandbox.log()[0]["ms"] >= 199  # the loop wakes up to a timer tick early
 
 
 def test_unknown_and_delisted_symbols(sandbox: SandboxServer) -> None:
