@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from stocks_pipeline.cli import desk, sandbox_process
-from stocks_pipeline.cli.output import Exit, console, fail
+from stocks_pipeline.cli.output import Exit, console, fail, print_next
 from stocks_pipeline.settings import Settings
 
 LATENCY_MS = 100
@@ -37,7 +37,7 @@ def demo_settings(replay: str | None) -> Settings:
 
 def run_demo(day_text: str | None, replay: str | None, *, as_json: bool) -> Exit:
     """One ASX day through Dagster, then the table and three things to try."""
-    from stocks_pipeline.cli.run import Ask, print_next, run_day
+    from stocks_pipeline.cli.run import Ask, run_day
 
     found = demo_settings(replay)
     market = desk.market_named("asx")

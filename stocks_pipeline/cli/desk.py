@@ -7,9 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli.output import Exit, fail
 from stocks_pipeline.settings import SettingError, Settings
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from stocks_pipeline.defs.market import Market
+    from stocks_pipeline.storage.lake import Lake
 
 TEMPLATE = Path(__file__).parent.parent / "instance" / "dagster.yaml"
 
@@ -46,6 +47,27 @@ def enter(found: Settings) -> None:
     os.environ.update(found.environment())
 
 
+def variables() -> dict[str, str]:
+    """The environment as it was given, for the doctor, which looks at names that are no settings of ours."""
+    return dict(os.environ)
+
+
+def lake_of(found: Settings) -> "Lake":
+    """The lake of the desk, opened as its runs open it.
+
+    Raises:
+        LakeError: its address is of no kind we know.
+    """
+    from stocks_pipeline.storage.lake import open_lake
+
+    def client() -> Any:
+        from stocks_pipeline.defs.resources import s3_client  # loads Dagster; only an s3:// lake needs it
+
+        return s3_client(found.s3_endpoint)
+
+    return open_lake(found.lake, s3_client=client)
+
+
 @contextmanager
 def open_instance(found: Settings) -> Iterator["dg.DagsterInstance"]:
     """The desk's Dagster instance."""
@@ -63,6 +85,13 @@ def market_named(name: str) -> "Market":
     if name not in MARKETS:
         fail(f"MARKET: {name!r} is no market; valid: {', '.join(sorted(MARKETS))}", Exit.USAGE)
     return MARKETS[name]
+
+
+def all_markets() -> "list[Market]":
+    """Every market of this desk."""
+    from stocks_pipeline.definitions import MARKETS
+
+    return list(MARKETS.values())
 
 
 def session_named(text: str | None, market: "Market") -> date:
@@ -95,3 +124,8 @@ def session_named(text: str | None, market: "Market") -> date:
             Exit.USAGE,
         )
     return day
+
+
+def stamp(moment: str) -> str:
+    """A moment in ISO 8601 as a person reads it in a narrow column: local time, without the year."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%m-%d %H:%M")

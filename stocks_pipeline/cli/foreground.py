@@ -4,9 +4,10 @@ What belongs here: running stages one after the other and counting what they cam
 printing (run.py, demo.py) and the decision what follows what (defs/chain.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -68,24 +69,40 @@ class Foreground:
         started = self.clock.monotonic()
         job = self.repository.get_job(f"{self.market.name}_{name}")
         self.instance.add_event_listener(run_id, self.watch)
-        with alive(self.instance, run_id):
+        with alive(self.instance, run_id), self._ended(run_id):
             result = job.execute_in_process(
                 instance=self.instance,
                 run_id=run_id,
                 run_config={**QUIET, **(config or {})},
                 raise_on_error=False,
-                tags={
-                    **tags,
-                    CHAIN_TAG: "foreground",
-                    WORKER_TAG: "foreground",
-                    "source": "manual",
-                    "triggered_by": self.triggered_by,
-                    "execution_name": f"manual-{self.clock.now():%Y%m%d-%H%M%S}",
-                },
+                tags={**tags, **self._tags()},
             )
-        failed = [e for e in result.all_events if e.is_step_failure]
-        why = failed[-1].step_failure_data.error_display_string if failed else ""
+        if _interrupted(result):
+            raise KeyboardInterrupt
+        failed = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        why = reason(failed[-1]) if failed else ""
         return StageResult(name, run_id, result.success, self.clock.monotonic() - started, why)
+
+    def _tags(self) -> dict[str, str]:
+        return {
+            CHAIN_TAG: "foreground",
+            WORKER_TAG: "foreground",
+            # Whoever pressed Ctrl-C does not want the daemon to start it anew.
+            "dagster/max_retries": "0",
+            "source": "manual",
+            "triggered_by": self.triggered_by,
+            "execution_name": f"manual-{self.clock.now():%Y%m%d-%H%M%S}",
+        }
+
+    @contextmanager
+    def _ended(self, run_id: str) -> Iterator[None]:
+        """However the block ends, the run is recorded as ended: Ctrl-C may come between Dagster's own guards."""
+        try:
+            yield
+        finally:
+            run = self.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self.instance.report_run_canceled(run, message="Interrupted. What it stored stays; run it again.")
 
     def day(
         self, day: date, *, listing: Mapping[str, Any], batches: Mapping[str, Any], prices: Mapping[str, Any]
@@ -121,6 +138,18 @@ class Foreground:
         return range(int(str(made.metadata["batches"].value))) if made else range(0)
 
 
-def stamp(moment: float) -> str:
-    """Seconds since the epoch as a person reads them, local time."""
-    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def reason(failed: Any) -> str:
+    """Why a step failed, in the words of the innermost error: the outer ones only say that a step failed."""
+    meant = failed.user_failure_data
+    if meant is not None and meant.description:
+        return str(meant.description)
+    error = failed.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "no reason was recorded"
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Dagster turns Ctrl-C inside a step into a failed step; to the person it is still Ctrl-C."""
+    errors = [e.step_failure_data.error for e in result.all_events if e.is_step_failure]
+    return any(error is not None and error.cls_name == "DagsterExecutionInterruptedError" for error in errors)

@@ -4,24 +4,25 @@ What belongs here: from arguments to run configs, progress, and the exit code. W
 (foreground.py) and the counting (day_report.py).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from stocks_pipeline.cli.desk import open_instance
-from stocks_pipeline.cli.output import Exit, console, errors, print_json, print_table
+from stocks_pipeline.cli.desk import lake_of, open_instance
+from stocks_pipeline.cli.output import Exit, complain, errors, print_json, print_next, say
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from stocks_pipeline.cli.day_report import DayReport
-    from stocks_pipeline.cli.foreground import DayResult
+    from stocks_pipeline.cli.foreground import DayResult, Foreground
     from stocks_pipeline.defs.market import Market
     from stocks_pipeline.settings import Settings
+    from stocks_pipeline.storage.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -102,28 +103,79 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
 def run_day(found: "Settings", market: "Market", ask: Ask, *, as_json: bool, triggered_by: str) -> Exit:
     """Run the day, print what it came to, and say how it ended."""
     from stocks_pipeline.cli.day_report import day_report
+    from stocks_pipeline.clock import SystemClock
+
+    clock = SystemClock()
+    with open_instance(found) as instance:
+        lake = usable_lake(found)
+        check_symbols(lake, market, ask)
+        started = clock.monotonic()
+        done: DayResult | None = None
+        with suppress(KeyboardInterrupt), foreground(instance, market, triggered_by, quiet=as_json) as desk:
+            done = desk.day(ask.day, **ask.configs())
+        seconds = clock.monotonic() - started
+        if done and not done.stages[0].success:
+            check_symbols(lake, market, ask)
+        report = day_report(instance, market, lake, ask.day)
+    code = exit_code(done, report) if done else Exit.INTERRUPTED
+    if as_json:
+        stages = stages_of(done) if done else []
+        print_json({**report.to_dict(), "seconds": round(seconds, 1), "stages": stages, "exit": code.name.lower()})
+    elif done:
+        print_day(report, done, seconds)
+    else:
+        print_interrupted(report)
+    return code
+
+
+@contextmanager
+def foreground(
+    instance: "dg.DagsterInstance",
+    market: "Market",
+    triggered_by: str,
+    *,
+    quiet: bool,
+    expect: Mapping[str, int] | None = None,
+) -> Iterator["Foreground"]:
+    """What runs stages in this process, with a progress display for people; `expect`: partitions by asset."""
     from stocks_pipeline.cli.foreground import Foreground
     from stocks_pipeline.clock import SystemClock
     from stocks_pipeline.definitions import defs
-    from stocks_pipeline.defs.resources import LakeResource
 
-    clock = SystemClock()
-    with open_instance(found) as instance, watching(quiet=as_json) as watch:
-        desk = Foreground(instance, defs().get_repository_def(), market, clock, triggered_by, watch)
-        started = clock.monotonic()
-        done = desk.day(ask.day, **ask.configs())
-        seconds = clock.monotonic() - started
-        report = day_report(instance, market, LakeResource().open(), ask.day)
-    code = exit_code(done, report)
-    if as_json:
-        stages = [
-            {"stage": s.stage, "run_id": s.run_id, "success": s.success, "seconds": round(s.seconds, 2)}
-            for s in done.stages
-        ]
-        print_json({**report.to_dict(), "seconds": round(seconds, 1), "stages": stages, "exit": code.name.lower()})
-    else:
-        print_day(report, done, seconds)
-    return code
+    with watching(quiet=quiet) as watch:
+        for name, total in (expect or {}).items():
+            watch.expect(name, total)
+        yield Foreground(instance, defs().get_repository_def(), market, SystemClock(), triggered_by, watch)
+
+
+def usable_lake(found: "Settings") -> "Lake":
+    """The desk's lake. Raises LakeError now rather than in the middle of a run."""
+    lake = lake_of(found)
+    lake.exists("symbols")
+    return lake
+
+
+def check_symbols(lake: "Lake", market: "Market", ask: Ask) -> None:
+    """Refuse symbols that are not on the day's list, as soon as the list is there to compare with.
+
+    Raises:
+        SelectionError: a symbol that is not listed; names the nearest.
+    """
+    from stocks_pipeline.defs.selection import choose
+    from stocks_pipeline.domain.symbols import companies_from_csv
+    from stocks_pipeline.storage import layout
+
+    key = layout.symbols_key(market.name, ask.day)
+    if ask.symbols and not ask.relist and lake.exists(key):
+        choose([c.code for c in companies_from_csv(lake.read(key))], ask.limit, ask.symbols)
+
+
+def stages_of(done: "DayResult") -> list[dict[str, Any]]:
+    """The stages for `--json`."""
+    return [
+        {"stage": s.stage, "run_id": s.run_id, "success": s.success, "seconds": round(s.seconds, 2)}
+        for s in done.stages
+    ]
 
 
 def exit_code(done: "DayResult", report: "DayReport") -> Exit:
@@ -136,44 +188,28 @@ def exit_code(done: "DayResult", report: "DayReport") -> Exit:
 
 
 def print_day(report: "DayReport", done: "DayResult", seconds: float) -> None:
-    """The day as a table, then what failed and why."""
-    state = "complete" if report.complete else "incomplete" if report.rows else "nothing stored"
-    asked = report.symbols_ok + report.symbols_without_bars + sum(report.symbols_failed.values())
-    rows = [
-        {"what": "companies listed", "value": _text(report.companies)},
-        {"what": "batches stored", "value": f"{_text(report.batches_stored)} of {_text(report.batches)}"},
-        {"what": "symbols answered", "value": f"{report.symbols_ok + report.symbols_without_bars:,} of {asked:,}"},
-        {
-            "what": "symbols failed",
-            "value": ", ".join(f"{n:,} {k}" for k, n in report.symbols_failed.items()) or "none",
-        },
-        {"what": "price rows fetched", "value": _text(report.rows)},
-        {"what": f"bars of {report.date}", "value": _text(report.symbols_with_session)},
-        {"what": "checks failed", "value": ", ".join(sorted(set(report.checks_failed))) or "none"},
-        {
-            "what": "seconds",
-            "value": f"{seconds:.1f}  ({', '.join(f'{s.stage} {s.seconds:.1f}' for s in done.stages)})",
-        },
-        {"what": "files", "value": report.lake},
-    ]
-    print_table(f"{report.market.upper()} {report.date}: {state}", rows)
+    """The day in a sentence and a table, then what failed and why, then what to do."""
+    from stocks_pipeline.cli.status import print_report
+
+    say(report.headline(), style="bold")
+    print_report(report, f"{seconds:.1f}  ({', '.join(f'{s.stage} {s.seconds:.1f}' for s in done.stages)})")
+    print_failures(done)
+    if steps := report.next_steps():
+        print_next(steps, title="What to do")
+
+
+def print_interrupted(report: "DayReport") -> None:
+    """What Ctrl-C left, and that the same command goes on from there."""
+    kept = f"{report.batches_stored or 0} of {report.batches} batches" if report.batches else "no batch"
+    complain(f"interrupted. {kept} of {report.date} stored, nothing of it is lost; the same command goes on from there")
+
+
+def print_failures(done: "DayResult") -> None:
+    """One line a failed stage, on standard error."""
     for stage in done.stages:
         if not stage.success:
-            errors.print(f"[red]{stage.stage} failed:[/red] {stage.message.strip().splitlines()[0]}", highlight=False)
-    if report.failed_examples:
-        print_table("failed symbols, first ten", report.failed_examples[:10])
-
-
-def print_next(lines: Sequence[tuple[str, str]]) -> None:
-    """Things to try next, as commands to copy."""
-    console.print("\n[bold]Try next[/bold]")
-    for text, line in lines:
-        console.print(f"  {text:<34} [cyan]{line}[/cyan]", highlight=False, soft_wrap=True)
+            complain(f"{stage.stage} failed: {' '.join(stage.message.split())}")
 
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, False)}
-
-
-def _text(value: int | None) -> str:
-    return "—" if value is None else f"{value:,}"

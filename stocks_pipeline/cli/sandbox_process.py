@@ -82,7 +82,8 @@ def set_world(found: Settings, replay: str | None, today: date | None) -> None:
     health = httpx.get(f"{found.sandbox_url}/_admin/health", timeout=5.0).json()
     if bool(replay) != (health.get("market") == "replayed"):
         fail(
-            f"STOCKS_SANDBOX_URL: a sandbox with another market runs at {found.sandbox_url}. End it, or set another port.",
+            f"STOCKS_SANDBOX_URL: a sandbox with another market runs at {found.sandbox_url}. "
+            "End it, or set another port.",
             Exit.USAGE,
         )
     if today:

@@ -1,0 +1,170 @@
+"""`stocks status`: what ran last, or what one day came to. Reads only.
+
+What belongs here: runs as rows, and printing them. What does not: counting a day (day_report.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from stocks_pipeline.cli.desk import lake_of, open_instance, stamp
+from stocks_pipeline.cli.output import Exit, print_json, print_next, print_table, say
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from stocks_pipeline.cli.day_report import DayReport
+    from stocks_pipeline.defs.market import Market
+    from stocks_pipeline.settings import Settings
+
+EMPTY = "Nothing has run on this desk yet"
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One execution. `started` is ISO 8601 in UTC; what has not happened yet is None."""
+
+    run_id: str
+    stage: str
+    date: str | None
+    status: str
+    started: str | None
+    seconds: float | None
+    triggered_by: str | None
+    failed_partitions: list[str]
+    """What a run that ended badly had planned and did not make."""
+
+
+def show_status(found: "Settings", markets: Sequence["Market"], day: date | None, last: int, *, as_json: bool) -> Exit:
+    """Print the last runs and whether the newest day is whole; with `day`, that day of every market in full."""
+    if not (found.dagster_home / "dagster.yaml").exists():
+        return _nothing(found, as_json=as_json)
+    from stocks_pipeline.cli.day_report import day_report
+    from stocks_pipeline.defs.operations.standing import split_days
+
+    with open_instance(found) as instance:
+        runs = [] if day else last_runs(instance, last)
+        lake = lake_of(found)
+        reports = []
+        for market in markets:
+            split = split_days(instance, market)
+            chosen = day or (date.fromisoformat(split[-1]) if split else None)
+            reports += [day_report(instance, market, lake, chosen)] if chosen else []
+    if as_json:
+        days = [{**r.to_dict(), "headline": r.headline(), "next": _commands(r)} for r in reports]
+        print_json({"days": days} if day else {"runs": [asdict(run) for run in runs], "days": days})
+    elif not reports and not runs:
+        return _nothing(found, as_json=False)
+    else:
+        _print(reports, runs, full=day is not None)
+    return Exit.OK
+
+
+def last_runs(instance: "dg.DagsterInstance", last: int) -> list[RunRow]:
+    """The newest runs, newest first."""
+    from stocks_pipeline.defs.operations.dead_runs import dead_runs
+
+    dead = {run.run_id for run in dead_runs(instance)}
+    return [_row(instance, record, dead) for record in instance.get_run_records(limit=last)]
+
+
+def _row(instance: "dg.DagsterInstance", record: Any, dead: set[str]) -> RunRow:
+    run, tags = record.dagster_run, record.dagster_run.tags
+    key = tags.get("dagster/partition") or tags.get("dagster/asset_partition_range_start")
+    start, end = record.start_time, record.end_time
+    chosen = sorted(k.to_user_string() for k in run.asset_selection or ())
+    ended_badly = run.is_finished and not run.is_success
+    return RunRow(
+        run_id=run.run_id,
+        stage=", ".join(chosen) if run.job_name.startswith("__") and chosen else run.job_name,
+        date=key.split("|")[0] if key else None,
+        status="died" if run.run_id in dead else str(run.status.value).lower(),
+        started=datetime.fromtimestamp(start, UTC).isoformat(timespec="seconds") if start else None,
+        seconds=round(end - start, 1) if start and end else None,
+        triggered_by=tags.get("triggered_by") or tags.get("dagster/schedule_name") or tags.get("dagster/sensor_name"),
+        failed_partitions=_not_made(instance, run.run_id) if ended_badly else [],
+    )
+
+
+def _not_made(instance: "dg.DagsterInstance", run_id: str) -> list[str]:
+    """Partitions that a run planned and did not materialize: those that it turned red."""
+    import dagster as dg
+
+    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION}
+    planned: dict[tuple[str, str], None] = {}
+    made = set()
+    for entry in instance.all_logs(run_id, of_type=kinds):
+        event = entry.dagster_event
+        if event is None or event.asset_key is None:
+            continue
+        name = event.asset_key.to_user_string()
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            made.add((name, event.partition))
+        else:
+            subset = event.asset_materialization_planned_data.partitions_subset
+            keys = subset.get_partition_keys() if subset else [event.partition]
+            planned |= {(name, key): None for key in keys if key}
+    return [f"{name} {key}" for name, key in planned if (name, key) not in made]
+
+
+def _print(reports: Sequence["DayReport"], runs: Sequence[RunRow], *, full: bool) -> None:
+    for report in reports:
+        say(report.headline(), style="bold")
+        if full:
+            print_report(report)
+    if runs:
+        print_table("last executions", [_cells(run) for run in runs])
+    steps = [step for report in reports for step in report.next_steps()]
+    if steps:
+        print_next(steps, title="What to do")
+
+
+def _cells(run: RunRow) -> dict[str, object]:
+    return {
+        "run": run.run_id[:8],
+        "stage": run.stage,
+        "day": run.date,
+        "status": run.status,
+        "started": stamp(run.started) if run.started else None,
+        "seconds": run.seconds,
+        "by": run.triggered_by,
+        "failed": len(run.failed_partitions),
+    }
+
+
+def print_report(report: "DayReport", seconds: str | None = None) -> None:
+    """One day as a table, then the first failed symbols."""
+    answered = report.symbols_ok + report.symbols_without_bars
+    planned = report.planned_symbols
+    rows = {
+        "companies listed": _text(report.companies),
+        "batches stored": f"{_text(report.batches_stored)} of {_text(report.batches)}",
+        "batches red": ", ".join(map(str, report.batches_failed)) or "none",
+        "symbols answered": f"{answered:,} of {planned:,}" if planned is not None else _text(None),
+        "symbols failed": ", ".join(f"{n:,} {kind}" for kind, n in report.symbols_failed.items()) or "none",
+        "price rows fetched": _text(report.rows),
+        f"bars of {report.date}": _text(report.symbols_with_session),
+        "checks failed": ", ".join(sorted(set(report.checks_failed))) or "none",
+        **({"seconds": seconds} if seconds else {}),
+        "files": report.lake,
+    }
+    print_table("", [{"what": what, "value": value} for what, value in rows.items()])
+    if report.failed_examples:
+        print_table("failed symbols, first ten", report.failed_examples[:10])
+
+
+def _commands(report: "DayReport") -> list[str]:
+    return [command for _, command in report.next_steps()]
+
+
+def _nothing(found: "Settings", *, as_json: bool) -> Exit:
+    if as_json:
+        print_json({"runs": [], "days": []})
+    else:
+        say(f"{EMPTY} ({found.home}). Start with: stocks demo")
+    return Exit.OK
+
+
+def _text(value: int | None) -> str:
+    return "—" if value is None else f"{value:,}"
