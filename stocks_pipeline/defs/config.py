@@ -39,6 +39,9 @@ class PricesConfig(SelectionConfig):
     """What to fetch."""
 
     refetch: bool = Field(default=False, description="Fetch again what is stored and complete.")
+    batches: list[int] = Field(
+        default=[], description="Of the run's batches only these; the others are left as they are. Empty: all of them."
+    )
     lookback_days: int = Field(
         default=DEFAULT_LOOKBACK_DAYS, ge=0, le=3660, description="Calendar days before the session to fetch with it."
     )

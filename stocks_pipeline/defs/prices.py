@@ -139,6 +139,8 @@ class DayWork:
             if day not in self._plans:
                 self.market.require_session(day, context.log.warning)
                 self._plans[day] = self._plan(day)
+            if self.config.batches and batch not in self.config.batches:
+                continue
             plan = self._plans[day]
             chosen = set(choose(plan.symbols, self.config.limit, self.config.symbols))
             if batch < len(plan.batches) and chosen & set(plan.batches[batch].symbols):

@@ -23,9 +23,14 @@ SESSIONS_BACK = 10
 CHECK = "no_partition_left_failed"
 
 
-def left_behind(instance: dg.DagsterInstance, market: Market) -> dict[str, str]:
-    """Batches of the newest split days that are failed or were never fetched: key to `failed` or `missing`."""
-    split = sorted(instance.get_materialized_partitions(market.key("symbol_batches")))[-SESSIONS_BACK:]
+def split_days(instance: dg.DagsterInstance, market: Market) -> list[str]:
+    """Days that were split into batches, oldest first."""
+    return sorted(instance.get_materialized_partitions(market.key("symbol_batches")))
+
+
+def left_behind(instance: dg.DagsterInstance, market: Market, days: Sequence[str] | None = None) -> dict[str, str]:
+    """Batches of `days` (the newest split ones) that are failed or were never fetched: key to `failed`, `missing`."""
+    split = split_days(instance, market)[-SESSIONS_BACK:] if days is None else days
     expected = [batch_key(date.fromisoformat(d), n) for d in split for n in range(_batches(instance, market, d))]
     if not expected:
         return {}
