@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import dagster as dg  # noqa: TID251 - a part of fanout.py
+import dagster as dg
 
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError, redact
 

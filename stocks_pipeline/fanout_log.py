@@ -12,7 +12,7 @@ one that the asset's page shows, so the summary is logged last.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import dagster as dg  # noqa: TID251 - a part of fanout.py
+import dagster as dg
 
 from stocks_pipeline.fanout_failures import Troubles
 from stocks_pipeline.fanout_made import (

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import dagster as dg  # noqa: TID251 - a part of fanout.py
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # noqa: TID251 - as above
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,  # the only name we take from below Dagster's surface
 )
 
