@@ -135,6 +135,7 @@ class SharedLimiter:
             raise ValueError(f"{self._upstream}: {credits} credits at once, allowed are 1 to {self._most or 'any'}")
         _check(stop)
         with self._turns.turn(stop):
+            _check(stop)
             try:
                 self._wait_for(self._ledger.reserve(credits, self.slack_s), stop)
             except DaySpent as spent:
@@ -223,7 +224,9 @@ def slack_for(rates: Sequence[Rate]) -> float:
 def open_limiter(  # noqa: PLR0913 - each is a dimension of the limit
     url: str, key: str, rates: Sequence[Rate], *, clock: Clock, upstream: str, daily: int | None = None
 ) -> SharedLimiter:
-    """The limiter of `key` in the control file at `url`: a path or `sqlite:///path`. Folder and file are made.
+    """The limiter of `key` in the control file at `url`. Folder and file are made.
+
+    `url` is a path, or `sqlite:///relative` or `sqlite:////absolute` as SQLAlchemy writes them.
 
     All `rates` hold at once; `daily` caps the credits of each UTC day.
 

@@ -397,6 +397,28 @@ def test_stop_ends_a_wait_and_gives_the_credit_back(opened: Opener, clock: Uneas
     assert clock.time() - start == pytest.approx(60 + SLACK)
 
 
+def test_stop_is_seen_when_the_turn_comes(opened: Opener) -> None:
+    """A thread that was stopped while another had the turn sends nothing, even if a credit is free."""
+    limiter, stop = opened(), threading.Event()
+    ended: list[Exception] = []
+
+    def work() -> None:
+        try:
+            limiter.acquire(stop=stop)
+        except Cancelled as exc:
+            ended.append(exc)
+
+    thread = threading.Thread(target=work)
+    with limiter._turns.turn(None):
+        thread.start()
+        while len(limiter._turns._line) < 2:
+            os.sched_yield()
+        stop.set()
+    thread.join()
+    assert len(ended) == 1
+    assert limiter.used(60) == 0
+
+
 def test_a_stopped_clock_ends_a_wait(opened: Opener) -> None:
     """A clock that no longer sleeps would make the wait spin: it ends as Cancelled instead."""
     stop = threading.Event()
