@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from importlib.resources import files
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -120,8 +121,10 @@ class Warehouse:
         for source in SOURCES:  # without files: looking into them may fail while one is being replaced
             connection.execute(f"CREATE VIEW lake.{source.name} AS {source.empty_sql()}")
         connection.execute(files("stocks_pipeline.storage").joinpath("views.sql").read_text("utf-8"))
+        # DuckDB follows links before it decides, so a lake behind a link is allowed by its real name.
+        roots = {self._lake.root, self._lake.root if "://" in self._lake.root else str(Path(self._lake.root).resolve())}
         connection.execute(
-            f"SET allowed_directories = [{quoted(self._lake.root)}]; SET enable_external_access = false; "
+            f"SET allowed_directories = [{', '.join(map(quoted, roots))}]; SET enable_external_access = false; "
             "SET python_enable_replacements = false; SET lock_configuration = true"
         )
 

@@ -186,6 +186,18 @@ def test_nothing_outside_the_lake_can_be_read(lake: Lake, warehouse: Warehouse, 
     assert rows(warehouse, "SELECT count(*) FROM raw_prices") == [(3,)]
 
 
+def test_a_lake_behind_a_link_is_read_and_a_link_out_of_it_is_not(lake: Lake, tmp_path: Path) -> None:
+    """A Mac puts temporary folders behind a link; a link inside the lake to somewhere else is a way out."""
+    fill(lake)
+    (tmp_path / "link").symlink_to(lake.root)
+    (tmp_path / "secret.txt").write_text("password")
+    (Path(lake.root) / "way-out").symlink_to(tmp_path)
+    with Warehouse(str(tmp_path / "link"), connect=plain_connection) as linked:
+        assert rows(linked, "SELECT count(*) FROM raw_prices") == [(3,)]
+        with pytest.raises(QueryError, match="Permission"):
+            linked.sql(f"FROM read_text('{tmp_path}/link/way-out/secret.txt')")
+
+
 def test_a_wrong_query_says_what_is_wrong(warehouse: Warehouse) -> None:
     """DuckDB's own words, as one class of error."""
     with pytest.raises(QueryError, match="no_such_column"):
