@@ -64,7 +64,7 @@ def prices(symbols: list[str], sessions: list[date], batch: int | None, seed: in
 
 def fill(lake: Lake) -> None:
     """A year of merged days, and for the last day its plan and 20 batch files."""
-    merged = {"stocks.complete": "true", "stocks.missing_batches": "[]"}
+    merged = {"stocks.complete": "true", "stocks.missing_batches": ""}
     for n, day in enumerate(SESSIONS):
         write_table(lake, layout.daily_key("asx", day), prices(SYMBOLS, [day], None, n), PRICES, metadata=merged)
     plan = BatchPlan.of(SYMBOLS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from stocks_pipeline.storage.shelf import MISSING_BATCHES, Gaps
+from stocks_pipeline.storage.shelf import COMPLETE, MISSING_BATCHES, Gaps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +49,10 @@ class DayMerge:
         return frame
 
     def metadata(self) -> dict[str, str]:
-        """For `write_table`: readers of the merged file learn from it what was missing when it was merged."""
-        told = {MISSING_BATCHES: json.dumps(list(self.missing_batches))} if self.complete is not None else {}
-        return {"stocks.complete": json.dumps(self.complete), "stocks.batches": json.dumps(list(self.batches)), **told}
+        """For `write_table`: readers of the merged file learn from it what was missing; nothing if nobody can tell."""
+        if self.complete is None:
+            return {}
+        return {COMPLETE: json.dumps(self.complete), MISSING_BATCHES: ",".join(map(str, self.missing_batches))}
 
 
 def as_answer(table: Any, gaps: Gaps, wanted: Sequence[str] | None, *, arrow: bool) -> Any:

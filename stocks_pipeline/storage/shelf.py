@@ -5,6 +5,7 @@ rows (scan.py), choosing between files (reader.py).
 """
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -19,31 +20,36 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
 
 MISSING_BATCHES: Final = "stocks.missing_batches"
-"""File metadata of a merged day: the planned batches that had no file when it was merged, as a JSON list."""
+"""File metadata of a merged day: the planned batches that had no file when it was merged, as `3,7`; empty for none."""
+COMPLETE: Final = "stocks.complete"
+"""File metadata of a merged day: `true` if no batch was missing and no symbol is left that another try may bring."""
 
 
 class MissingBatches(UserWarning):
-    """Rows are missing from the answer because batches of the day's plan have no file."""
+    """Rows are missing from the answer: batches of the day's plan have no file, or symbols no answer yet."""
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """Missing batches by date; `unknown` are dates without anything to compare with."""
+    """Missing batches by date; `partial` are dates that lack symbols only, `unknown` those with nothing to compare."""
 
     missing: Mapping[date, tuple[int, ...]] = field(default_factory=dict)
     unknown: frozenset[date] = frozenset()
+    partial: frozenset[date] = frozenset()
 
     @property
     def complete(self) -> bool | None:
-        """False if a batch is missing, None if nobody can tell, True otherwise."""
-        return False if self.missing else None if self.unknown else True
+        """False if something is missing, None if nobody can tell, True otherwise."""
+        return False if self.missing or self.partial else None if self.unknown else True
 
     def warn(self, market: str) -> None:
         """One MissingBatches warning, at the caller's line, with the dates and the command that fetches the rest."""
-        if not self.missing:
+        absent = {day: "symbols pending" for day in self.partial}
+        absent |= {day: f"batch {', '.join(map(str, batches))}" for day, batches in self.missing.items()}
+        if not absent:
             return
-        days = sorted(self.missing)
-        listed = "; ".join(f"{day}: batch {', '.join(map(str, self.missing[day]))}" for day in days[:5])
+        days = sorted(absent)
+        listed = "; ".join(f"{day}: {absent[day]}" for day in days[:5])
         more = f"; and {len(days) - 5} more dates" if len(days) > 5 else ""  # noqa: PLR2004 - as many as fit a line
         advice = f"`stocks retry {market}/raw_prices --date {days[0]}` fetches what is missing"
         text = f"{market} prices are incomplete ({listed}{more}). {advice}"
@@ -92,13 +98,16 @@ def gaps_of_merged(lake: Lake, market: str, shelf: Shelf, metadata: Mapping[str,
     """Gaps of merged days as their files' metadata tells; for a file that says nothing, as its raw files tell."""
     missing: dict[date, tuple[int, ...]] = {}
     silent: dict[date, Mapping[int | None, str]] = {}
+    partial: set[date] = set()
     for day, key in shelf.daily.items():
-        stored = metadata.get(key, {}).get(MISSING_BATCHES)
-        if stored is None:
+        told = metadata.get(key, {})
+        if MISSING_BATCHES not in told:
             silent[day] = shelf.raw.get(day, {})
-        elif stored != "[]":
-            missing[day] = tuple(json.loads(stored))
-    return joined(Gaps(missing), gaps_of_raw(lake, market, silent))
+        elif numbers := re.findall(r"\d+", told[MISSING_BATCHES]):
+            missing[day] = tuple(map(int, numbers))
+        elif told.get(COMPLETE) == "false":
+            partial.add(day)
+    return joined(Gaps(missing, partial=frozenset(partial)), gaps_of_raw(lake, market, silent))
 
 
 def gaps_of_raw(lake: Lake, market: str, raw: Mapping[date, Mapping[int | None, str]]) -> Gaps:
@@ -137,4 +146,4 @@ def _planned(lake: Lake, key: str) -> list[int]:
 
 def joined(one: Gaps, other: Gaps) -> Gaps:
     """The gaps of two disjoint sets of dates."""
-    return Gaps({**one.missing, **other.missing}, one.unknown | other.unknown)
+    return Gaps({**one.missing, **other.missing}, one.unknown | other.unknown, one.partial | other.partial)

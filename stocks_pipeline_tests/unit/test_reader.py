@@ -48,7 +48,7 @@ def told(answer: Any) -> dict[str, Any]:
 def test_a_merged_day_is_what_was_published(lake: Lake, reader: PriceReader) -> None:
     """Without as_of the daily file answers, even where raw files say otherwise since."""
     put_raw(lake, FRI, 0, {"BHP": {FRI: 99.0}})
-    put_daily(lake, FRI, {"BHP": {FRI: 41.5}}, {"stocks.missing_batches": "[]"})
+    put_daily(lake, FRI, {"BHP": {FRI: 41.5}}, {"stocks.missing_batches": ""})
     assert closes(reader.load_date(FRI, arrow=True)) == [("BHP", FRI, 41.5)]
     assert told(reader.load_date(FRI, arrow=True)) == {
         "stocks.complete": True,
@@ -110,6 +110,14 @@ def test_a_missing_batch_is_reported_everywhere(lake: Lake, reader: PriceReader)
         assert told(reader.load_date(FRI, arrow=True))["stocks.complete"] is False
     with pytest.warns(MissingBatches, match="batch 0, 2"):
         reader.load_date(FRI, as_of=FRI)
+
+
+def test_a_merged_day_that_still_lacks_symbols_is_not_complete(lake: Lake, reader: PriceReader) -> None:
+    """All batches are there, but the vendor has not answered for every symbol."""
+    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "", "stocks.complete": "false"})
+    with pytest.warns(MissingBatches, match="2026-11-20: symbols pending"):
+        frame = reader.load_date(FRI)
+    assert (frame.attrs["complete"], frame.attrs["missing_batches"]) == (False, {})
 
 
 def test_a_merged_file_that_says_nothing_is_compared_with_its_raw_files(lake: Lake, reader: PriceReader) -> None:
@@ -217,11 +225,11 @@ def test_a_damaged_plan_is_named(lake: Lake, reader: PriceReader) -> None:
 
 def test_what_was_learnt_of_a_file_is_forgotten_when_it_is_replaced(lake: Lake, reader: PriceReader) -> None:
     """Metadata is remembered by version, so a healed day becomes complete at once."""
-    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "[1]"})
+    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "1"})
     for _ in range(2):
         with pytest.warns(MissingBatches):
             reader.load_date(FRI, arrow=True)
-    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "[]"})
+    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": ""})
     assert told(reader.load_date(FRI, arrow=True))["stocks.complete"] is True
 
 
@@ -247,7 +255,7 @@ def test_a_folder_named_like_a_pattern_reads_its_own_files(tmp_path: Path) -> No
 
 def test_pandas_frames_keep_whole_numbers_and_dates(lake: Lake, reader: PriceReader) -> None:
     """A missing volume is missing, not 0 and not a float; sessions are datetime64."""
-    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": "[]"})
+    put_daily(lake, FRI, {"BHP": {FRI: 1.0}}, {"stocks.missing_batches": ""})
     frame = reader.load_date(FRI)
     assert {str(frame[c].dtype) for c in ("volume", "batch_number", "session")} == {"Int64", "Int32", "datetime64[ms]"}
     assert bool(frame["volume"].isna().all())
@@ -291,7 +299,7 @@ def test_the_module_functions_take_the_lake_from_the_environment(
     """STOCKS_LAKE, an address or a Lake; market by keyword."""
     monkeypatch.setenv("STOCKS_LAKE", str(tmp_path))
     lake = open_lake(str(tmp_path))
-    put_daily(lake, FRI, {"BHP": {FRI: 41.5}}, {"stocks.missing_batches": "[]"})
+    put_daily(lake, FRI, {"BHP": {FRI: 41.5}}, {"stocks.missing_batches": ""})
     put_raw(lake, FRI, 0, {"BHP": {FRI: 41.5}})
     for where in (None, str(tmp_path), lake):
         assert storage.load_date(FRI, lake=where)["close"].tolist() == [41.5]
