@@ -71,9 +71,8 @@ class MarketDesk:
         self, stage: str, tags: Mapping[str, str], ops: Mapping[str, Mapping[str, Any]] | None = None
     ) -> dg.ExecuteInProcessResult:
         """One run of a stage's job; `ops` is run config by asset name. A failure is a result."""
-        config = {
-            "ops": {f"{self.market.name}__{name}": {"config": dict(given)} for name, given in (ops or {}).items()}
-        }
+        given = {f"{self.market.name}__{name}": {"config": dict(fields)} for name, fields in (ops or {}).items()}
+        config = {"ops": given, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         job = self.repository.get_job(f"{self.market.name}_{stage}")
         return job.execute_in_process(instance=self.instance, tags=dict(tags), run_config=config, raise_on_error=False)
 

@@ -119,6 +119,8 @@ class BatchFetch:
             raise
         seconds = {"fetch": self.clock.monotonic() - started}
         after = self._merge(before, answers, lookback)
+        if any(f.kind in _STOPPING for f in failures):
+            self.stop.set()  # here, not when the run hears of it: until then its other threads would go on asking
         red = self._is_red(failures, len(todo))
         if red and all(o.status == "failed" for o in after.outcomes.values()):
             raise self._failed(batch, failures, len(todo))

@@ -1,14 +1,15 @@
 """The second and third stage of a market: prices batch by batch, and the day as one table.
 
-What belongs here: the assets `raw_prices` and `daily_prices` and what the UI shows of them. What does not: fetching
-one batch (fetching.py), merging (domain/prices.py), and the recipe of exact partial success (fanout.py).
+What belongs here: the assets `raw_prices` and `daily_prices`. What does not: what the UI shows of them
+(price_metadata.py), fetching one batch (fetching.py), merging (domain/prices.py), and the recipe of exact partial
+success (fanout.py).
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -16,12 +17,13 @@ from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.checks import CHECKS, findings, partition_checks
 from stocks_pipeline.defs.config import PricesConfig
-from stocks_pipeline.defs.day import DayTable, merge_day, previous_day
-from stocks_pipeline.defs.evidence import check_result, failure, markdown_table
+from stocks_pipeline.defs.day import merge_day, previous_day
+from stocks_pipeline.defs.evidence import check_result, failure
 from stocks_pipeline.defs.listing import stored_plan
 from stocks_pipeline.defs.market import Market
+from stocks_pipeline.defs.price_metadata import batch_metadata, day_metadata
 from stocks_pipeline.defs.resources import LakeResource, YahooResource
-from stocks_pipeline.defs.selection import choose
+from stocks_pipeline.defs.selection import SelectionError, choose
 from stocks_pipeline.domain.symbols import BatchPlan
 from stocks_pipeline.fanout import FanOutEvent, Made, fan_out, fan_out_asset
 from stocks_pipeline.partitions import parse_batch_key
@@ -31,8 +33,6 @@ from stocks_pipeline.upstream.failures import UpstreamError
 
 if TYPE_CHECKING:
     from stocks_pipeline.defs.fetching import BatchFetch, BatchReport, PriceFeed
-
-PREVIEW_ROWS = 5
 
 
 def price_assets(market: Market) -> list[dg.AssetsDefinition]:
@@ -103,7 +103,7 @@ def _daily_prices(market: Market) -> dg.AssetsDefinition:
         )
         return dg.MaterializeResult(
             data_version=dg.DataVersion(merged.stored.data_version),
-            metadata=_day_metadata(merged),
+            metadata=day_metadata(merged),
             check_results=[
                 check_result(merged.completeness(), "day_complete"),
                 *(check_result(f, name) for name, f in found.items()),
@@ -131,7 +131,7 @@ class DayWork:
         A range over several days is a product, so it may name batches that a shorter day never had.
 
         Raises:
-            dagster.Failure: a closed day, a day that was never split, or no batch left.
+            dagster.Failure: a closed day, a day that was never split, a symbol it does not hold, or no batch left.
         """
         keys = []
         for key in context.partition_keys:
@@ -142,12 +142,15 @@ class DayWork:
             if self.config.batches and batch not in self.config.batches:
                 continue
             plan = self._plans[day]
-            chosen = set(choose(plan.symbols, self.config.limit, self.config.symbols))
+            chosen = self._chosen(plan)
             if batch < len(plan.batches) and chosen & set(plan.batches[batch].symbols):
                 keys.append(key)
         if not keys:
             sizes = ", ".join(f"{d}: {len(p.batches)}" for d, p in self._plans.items())
-            raise dg.Failure(f"None of the run's batches exists or holds a chosen symbol; batches by day: {sizes}.")
+            raise dg.Failure(
+                f"None of the run's batches exists or holds a chosen symbol; batches by day: {sizes}.",
+                allow_retries=False,
+            )
         return keys
 
     def make(self, key: str) -> Made:
@@ -171,6 +174,13 @@ class DayWork:
             )
         return plan
 
+    def _chosen(self, plan: BatchPlan) -> frozenset[str]:
+        """The day's symbols that the run is about."""
+        try:
+            return frozenset(choose(plan.symbols, self.config.limit, self.config.symbols))
+        except SelectionError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+
     def _fetcher(self, day: date) -> "BatchFetch":
         from stocks_pipeline.defs.fetching import BatchFetch
 
@@ -180,7 +190,7 @@ class DayWork:
             suffix=self.market.suffix,
             day=day,
             plan=plan,
-            chosen=frozenset(choose(plan.symbols, self.config.limit, self.config.symbols)),
+            chosen=self._chosen(plan),
             lookback_days=self.config.lookback_days,
             refetch=self.config.refetch,
             lake=self.lake,
@@ -200,53 +210,3 @@ class DayWork:
             checks=partition_checks(found),
             reused_from=None if report.asked else report.stored.key,
         )
-
-
-def batch_metadata(day: date, report: "BatchReport") -> dict[str, Any]:
-    """What the UI shows of one batch: counts, the failed symbols with their reasons, a preview, seconds a step."""
-    state, stored = report.state, report.stored
-    failed = [o for o in state.ordered if o.status == "failed"]
-    return {
-        "dagster/partition_row_count": stored.rows,
-        "path": dg.MetadataValue.path(stored.uri),
-        "bytes": stored.size,
-        "batch_number": report.batch,
-        "session": day.isoformat(),
-        "symbols_processed": len(state.outcomes),
-        "symbols_asked_now": report.asked,
-        "symbols_fetched": sum(o.status == "ok" for o in state.ordered),
-        "symbols_without_bars": sum(o.status == "no_bars" for o in state.ordered),
-        "symbols_failed": len(failed),
-        "failed": markdown_table(
-            [{"symbol": o.symbol, "class": o.kind, "tries": o.attempts, "message": o.message} for o in failed]
-        ),
-        "preview": markdown_table(preview(state.table)),
-        "provisional": state.provisional,
-        "file_changed": stored.changed,
-        **{f"seconds_{step}": round(seconds, 3) for step, seconds in report.seconds.items()},
-    }
-
-
-def _day_metadata(merged: DayTable) -> Mapping[str, Any]:
-    return {
-        "dagster/partition_row_count": merged.stored.rows,
-        "path": dg.MetadataValue.path(merged.stored.uri),
-        "bytes": merged.stored.size,
-        "complete": merged.complete,
-        "batches": f"{merged.batches} of {merged.planned}",
-        "missing_batches": ", ".join(map(str, merged.missing)) or "none",
-        "symbols": merged.stored.rows,
-        "symbols_failed": dg.MetadataValue.json(merged.failed_by_class()),
-        "duplicates_dropped": merged.duplicates,
-        "file_changed": merged.stored.changed,
-        "preview": markdown_table(preview(merged.table)),
-    }
-
-
-def preview(table: Any) -> list[dict[str, object]]:
-    """The first rows as a person reads them."""
-    columns = ["symbol", "session", "open", "high", "low", "close", "volume", "dividend", "split"]
-    return [
-        {c: round(v, 4) if isinstance(v, float) else v for c, v in row.items()}
-        for row in table.select(columns).slice(0, PREVIEW_ROWS).to_pylist()
-    ]

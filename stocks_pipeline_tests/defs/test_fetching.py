@@ -39,7 +39,6 @@ class Desk:
     feed: CannedFeed = field(default_factory=CannedFeed)
     clock: FakeClock = field(default_factory=lambda: FakeClock(EVENING.timestamp()))
     plan: BatchPlan = field(default_factory=lambda: BatchPlan.of(FOUR))
-    stop: threading.Event = field(default_factory=threading.Event)
 
     def work(self, *, chosen: Sequence[str] | None = None, lookback: int = 4, refetch: bool = False) -> BatchFetch:
         """The work as one run sees it."""
@@ -55,7 +54,7 @@ class Desk:
             feed=self.feed,
             clock=self.clock,
             calendar=calendar("XASX"),
-            stop=self.stop,
+            stop=threading.Event(),
         )
 
     def run(self, **how: Any) -> BatchReport:
@@ -289,6 +288,16 @@ def test_a_refusal_of_the_whole_stage_is_red_with_one_symbol(desk: Desk, kind: F
     assert caught.value.kind is kind, "the kind that ends the stage, not the most common one"
     assert "2 transient" in caught.value.message
     assert desk.state().outcomes["AAA"].status == "ok"
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_only_a_refusal_of_the_stage_stops_the_other_batches(desk: Desk, kind: FailureKind) -> None:
+    """E17, E19: the run's `stop` is set before the batch returns, so that no other thread begins another one."""
+    desk.fails("BBB", "CCC", "DDD", kind=kind)
+    work = desk.work()
+    with suppress(BatchFailedError):
+        work.fetch(0)
+    assert work.stop.is_set() == (kind in {FailureKind.AUTH, FailureKind.QUOTA_DAY})
 
 
 def test_permanent_failures_never_make_a_batch_red(desk: Desk) -> None:
