@@ -44,7 +44,7 @@ class Gaps:
 
     def warn(self, market: str) -> None:
         """One MissingBatches warning, at the caller's line, with the dates and the command that fetches the rest."""
-        absent = {day: "symbols pending" for day in self.partial}
+        absent = dict.fromkeys(self.partial, "symbols pending")
         absent |= {day: f"batch {', '.join(map(str, batches))}" for day, batches in self.missing.items()}
         if not absent:
             return
