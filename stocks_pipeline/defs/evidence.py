@@ -15,7 +15,10 @@ from stocks_pipeline.upstream.failures import RETRYABLE, UpstreamError
 if TYPE_CHECKING:
     from stocks_pipeline.domain.prices import Finding
 
-_ESCAPED = str.maketrans({"|": "\\|", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " ", "`": "'", "[": "\\[", "]": "\\]"})
+_ESCAPED = str.maketrans(
+    {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " ", "`": "'"} | {mark: f"\\{mark}" for mark in "\\|[]*~"}
+)
+"""A backslash, too: before a bar of the vendor's it would undo ours, and the text would open a column."""
 
 
 def escape(value: object) -> str:
