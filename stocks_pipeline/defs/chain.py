@@ -100,6 +100,8 @@ def batch_range_tags(day: date, batches: Sequence[int]) -> dict[str, str]:
 def prices_config(market: str, **fields: Any) -> dict[str, Any]:
     """Run config of the fetch stage; fields left empty keep their defaults."""
     given = {
-        name: list(v) if isinstance(v, tuple) else v for name, v in fields.items() if v not in (None, (), [], False)
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in fields.items()
+        if value is not None and value is not False and value not in ((), [])  # 0 is a number that was asked for
     }
     return {"ops": {f"{market}__raw_prices": {"config": given}}}
