@@ -181,7 +181,14 @@ def demo(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """One whole ASX day against the sandbox, offline: about 2,000 companies in half a minute."""
+    """One whole ASX day against the sandbox, offline: about 2,000 companies in half a minute.
+
+    For example:
+
+        stocks demo
+
+        stocks demo --replay recorded --date 2025-12-05
+    """
     from stocks_pipeline.cli.demo import run_demo
 
     raise typer.Exit(int(run_demo(date, replay, as_json=as_json)))

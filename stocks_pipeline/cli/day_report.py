@@ -78,7 +78,7 @@ class DayReport:
             for text, wrong in (
                 (f"{len(red)} of {self.batches} batches failed ({_numbers(red)})", red),
                 (f"{len(gone)} of {self.batches} batches missing ({_numbers(gone)})", gone),
-                (f"{len(self.batches_running)} batches running", self.batches_running),
+                (f"{len(self.batches_running)} of {self.batches} batches running", self.batches_running),
                 (f"{self.symbols_pending:,} symbols can still be had", self.symbols_pending and not (red or gone)),
                 ("not merged", self.symbols_with_session is None),
             )
@@ -91,7 +91,9 @@ class DayReport:
         if self.planned_symbols is None:
             return [("fetch the day", run)]
         steps = []
-        if self.batches_failed or self.batches_missing:
+        if self.batches_running:
+            steps.append(("wait, then look again", f"stocks status --date {self.date}"))
+        elif self.batches_failed or self.batches_missing:
             steps.append(("fetch what failed or is missing", f"{retry} --date {self.date}"))
         elif self.batches_pending:
             steps.append(("ask again for symbols that may come", f"{retry} --date {self.date} --pending"))
@@ -135,7 +137,7 @@ def _from_batches(report: DayReport, lake: "Lake", market: str, day: date, plan:
     for batch in plan.batches:
         state = load_batch(lake, layout.raw_key(market, day, batch.batch_number), set(batch.symbols))
         if state is None:
-            failed["batch missing"] += len(batch.symbols)
+            failed["of missing batches"] += len(batch.symbols)
             report.symbols_pending += len(batch.symbols)
             report.batches_missing.append(batch.batch_number)
         else:

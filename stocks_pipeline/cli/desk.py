@@ -105,7 +105,7 @@ def session_named(text: str | None, market: "Market") -> date:
     known = market.calendar()
     if text is None:
         present = SystemClock().now()
-        day = present.date()
+        day = min(present.date(), known.last)
         while not known.is_session(day) or known.close_at(day) > present:
             day = known.previous_session(day)
         return day

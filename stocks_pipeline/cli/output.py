@@ -76,8 +76,9 @@ def new_table(title: str | None = None) -> Table:
 def print_next(lines: Sequence[tuple[str, str]], *, title: str = "Try next") -> None:
     """Things to do, as commands to copy."""
     console.print(f"\n[bold]{title}[/bold]")
+    width = max((len(text) for text, _ in lines), default=0)
     for text, line in lines:
-        console.print(f"  {escape(text):<34} [cyan]{escape(line)}[/cyan]", highlight=False, soft_wrap=True)
+        console.print(f"  {escape(text.ljust(width))}  [cyan]{escape(line)}[/cyan]", highlight=False, soft_wrap=True)
 
 
 def say(text: str, *, style: str | None = None) -> None:

@@ -200,8 +200,9 @@ def print_day(report: "DayReport", done: "DayResult", seconds: float) -> None:
 
 def print_interrupted(report: "DayReport") -> None:
     """What Ctrl-C left, and that the same command goes on from there."""
-    kept = f"{report.batches_stored or 0} of {report.batches} batches" if report.batches else "no batch"
-    complain(f"interrupted. {kept} of {report.date} stored, nothing of it is lost; the same command goes on from there")
+    answered = report.symbols_ok + report.symbols_without_bars
+    kept = f"{answered:,} of {report.planned_symbols:,} symbols" if report.planned_symbols else "no symbol"
+    complain(f"interrupted. {kept} of {report.date} are stored and stay; the same command goes on from there")
 
 
 def print_failures(done: "DayResult") -> None:
@@ -212,4 +213,4 @@ def print_failures(done: "DayResult") -> None:
 
 
 def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, False)}
+    return {name: value for name, value in fields.items() if value is not None and value is not False}
