@@ -8,7 +8,8 @@ command starts, never at import, so a changed variable needs no restart of the c
 import difflib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -47,11 +48,55 @@ TABLE: tuple[Setting, ...] = (
     Setting("STOCKS_BATCH_CONCURRENCY", "10", "Batches worked on at once in one run, 1 to 64."),
     Setting("STOCKS_REQUEST_TIMEOUT", "10", "Seconds to wait for one answer of an upstream, up to 300."),
     Setting("STOCKS_RETRY_BUDGET", "60", "Seconds one symbol may spend on retries, waiting for its turn not counted."),
+    Setting("STOCKS_DR_TICKERS", "", "CSV file of the DR tickers, instead of the list that the package ships."),
+    Setting("STOCKS_LLM_BASE_URL", "https://openrouter.ai/api/v1", "Any OpenAI-compatible service; live only."),
+    Setting("STOCKS_LLM_API_KEY", "", "Its key. Needed live; the sandbox takes none.", secret=True),
+    Setting("STOCKS_LLM_MODEL", "openai/gpt-4o", "Model that writes the reports."),
+    Setting("STOCKS_LLM_TEMPERATURE", "0.4", "0 to 2."),
+    Setting("STOCKS_LLM_CONCURRENCY", "48", "Reports in work at once in one run, 1 to 256."),
+    Setting("STOCKS_LLM_BUDGET_USD", "2.00", "Most that a day's reports may cost, all processes together."),
+    Setting("STOCKS_LLM_TIMEOUT", "60", "Seconds to wait for one answer of the model, up to 600."),
+    Setting("STOCKS_REPORT_LANGUAGE", "en", "Language of the reports: en or th."),
     Setting("STOCKS_SHARED_DATA", "", "Tests and benchmarks only: folder with recorded real data."),
 )
 """All of it. README.md lists the same rows; test_docs compares."""
 
 _OURS = "STOCKS_"
+
+
+@dataclass(frozen=True)
+class LlmSettings:
+    """How reports are written. The key never shows in a repr."""
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    model: str
+    temperature: float
+    concurrency: int
+    budget_usd: Decimal
+    timeout_s: float
+    language: Literal["en", "th"]
+
+    @classmethod
+    def of(cls, found: Mapping[str, str]) -> "LlmSettings":
+        """From the variables that are set.
+
+        Raises:
+            SettingError: a value out of its range.
+        """
+        language = found.get("STOCKS_REPORT_LANGUAGE", "en")
+        if language not in {"en", "th"}:
+            raise SettingError(f"STOCKS_REPORT_LANGUAGE is {language!r}; valid: en, th")
+        return cls(
+            base_url=_url(found, "STOCKS_LLM_BASE_URL", "https://openrouter.ai/api/v1"),
+            api_key=found.get("STOCKS_LLM_API_KEY"),
+            model=found.get("STOCKS_LLM_MODEL", "openai/gpt-4o"),
+            temperature=_number(found, "STOCKS_LLM_TEMPERATURE", 0.4, float, 0.0, 2.0),
+            concurrency=_number(found, "STOCKS_LLM_CONCURRENCY", 48, int, 1, 256),
+            budget_usd=Decimal(str(_number(found, "STOCKS_LLM_BUDGET_USD", 2.0, float, 0.0, 10_000.0))),
+            timeout_s=_number(found, "STOCKS_LLM_TIMEOUT", 60.0, float, 1.0, 600.0),
+            language="th" if language == "th" else "en",
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +115,8 @@ class Settings:
     batch_concurrency: int
     request_timeout_s: float
     retry_budget_s: float
+    dr_tickers: Path | None
+    llm: "LlmSettings"
 
     @property
     def base_url(self) -> str | None:
@@ -88,7 +135,7 @@ class Settings:
         home = _folder(found, "STOCKS_HOME", Path(".stocks") / upstream)
         return cls(
             upstream=upstream,
-            sandbox_url=_url(found.get("STOCKS_SANDBOX_URL", "http://127.0.0.1:8900")),
+            sandbox_url=_url(found, "STOCKS_SANDBOX_URL", "http://127.0.0.1:8900"),
             home=home,
             dagster_home=_folder(found, "DAGSTER_HOME", home / "dagster"),
             lake=_root(found.get("STOCKS_LAKE", str(home / "lake"))),
@@ -99,6 +146,8 @@ class Settings:
             batch_concurrency=_number(found, "STOCKS_BATCH_CONCURRENCY", 10, int, 1, 64),
             request_timeout_s=_number(found, "STOCKS_REQUEST_TIMEOUT", 10.0, float, 0.1, 300.0),
             retry_budget_s=_number(found, "STOCKS_RETRY_BUDGET", 60.0, float, 0.1, 900.0),
+            dr_tickers=_folder(found, "STOCKS_DR_TICKERS", Path()) if "STOCKS_DR_TICKERS" in found else None,
+            llm=LlmSettings.of(found),
         )
 
     def environment(self) -> dict[str, str]:
@@ -137,9 +186,10 @@ def _upstream(value: str) -> Upstream:
     raise SettingError(f"STOCKS_UPSTREAM is {value!r}; valid: sandbox, live")
 
 
-def _url(value: str) -> str:
+def _url(found: Mapping[str, str], name: str, default: str) -> str:
+    value = found.get(name, default)
     if not value.startswith(("http://", "https://")):
-        raise SettingError(f"STOCKS_SANDBOX_URL is {value!r}; it must start with http:// or https://")
+        raise SettingError(f"{name} is {value!r}; it must start with http:// or https://")
     return value.rstrip("/")
 
 
