@@ -124,6 +124,14 @@ class FaultDesk:
         """A day as `stocks run` makes it; `asked` are the fields of Ask."""
         return self.foreground.day(day, **Ask(day, **asked).configs())
 
+    def split(self, day: date = DAY) -> BatchPlan:
+        """Only the first stage: the day's list and its split."""
+        asked = Ask(day).configs()
+        config = {"asx__symbols": {"config": asked["listing"]}, "asx__symbol_batches": {"config": asked["batches"]}}
+        done = self.foreground.stage("listing", {"dagster/partition": day.isoformat()}, {"ops": config})
+        assert done.success, done.message
+        return self.plan(day)
+
     def prices(self, batches: Iterable[int], day: date = DAY) -> StageResult:
         """The stage of `stocks retry`: only these batches."""
         numbers = list(batches)

@@ -15,21 +15,8 @@ VICTIM = 42
 
 
 def victim(desk: FaultDesk) -> str:
-    """The struck symbol's code. The split is made first, by a run of the listing alone."""
-    from stocks_pipeline.cli.run import Ask
-
-    configs = Ask(DAY).configs()
-    desk.foreground.stage(
-        "listing",
-        {"dagster/partition": str(DAY)},
-        {
-            "ops": {
-                "asx__symbols": {"config": configs["listing"]},
-                "asx__symbol_batches": {"config": configs["batches"]},
-            }
-        },
-    )
-    return desk.plan().batches[0].symbols[VICTIM]
+    """The struck symbol's code, known once the day is split."""
+    return desk.split().batches[0].symbols[VICTIM]
 
 
 def not_ok(desk: FaultDesk) -> dict[str, str]:
