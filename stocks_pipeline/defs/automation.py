@@ -8,6 +8,7 @@ the seeds' fixed 20-minute buffer was their worst fault.
 from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -77,7 +78,7 @@ def daily_schedule(market: Market, job: UnresolvedAssetJobDefinition) -> dg.Sche
         description=f"{market.title}: every session after the close. Closed days are skipped with the reason.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        tick = context.scheduled_execution_time
+        tick = context.scheduled_execution_time.astimezone(ZoneInfo(market.timezone))
         day = tick.date()
         session = market.calendar().is_session(day)
         if session is False:
@@ -127,7 +128,7 @@ def chain_sensor(market: Market, jobs: StageJobs, clock: Clock | None = None) ->
                 },
             )
         if not hops:
-            yield dg.SkipReason(f"No stage of {market.name} ended in the last day and a half.")
+            yield dg.SkipReason(f"No stage of {market.title} ended in the last day and a half.")
 
     return chain
 
@@ -157,26 +158,33 @@ def pinned_plans(instance: dg.DagsterInstance, market: Market) -> list[PinnedPla
 
 def ended_runs(instance: dg.DagsterInstance, market: Market) -> list[EndedRun]:
     """The newest ended runs that fetched prices of this market, and the days they were about."""
-    ended: list[EndedRun] = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=LOOK_BACK):
-        run = record.dagster_run
-        if run.tags.get(CHAIN_TAG) == "foreground" or not _fetched_prices(run, market):
-            continue
-        keys = [run.tags.get(name) for name in ("dagster/partition", "dagster/asset_partition_range_start")]
-        days = {parse_batch_key(key)[0] for key in keys if key}
-        ended.extend(EndedRun(d, run.run_id, record.end_time or 0.0) for d in days if _has_batches(instance, market, d))
-    return ended
+    newest = instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=LOOK_BACK)
+    ours = [r for r in newest if r.dagster_run.tags.get(CHAIN_TAG) != "foreground" and _fetched(r.dagster_run, market)]
+    if not ours:
+        return []
+    # A day of which no batch was ever stored is left out: there is nothing to merge.
+    stored = {parse_batch_key(key)[0] for key in instance.get_materialized_partitions(market.key("raw_prices"))}
+    return [
+        EndedRun(day, record.dagster_run.run_id, record.end_time or 0.0)
+        for record in ours
+        for day in sorted(stored)
+        if _is_about(record.dagster_run, day)
+    ]
 
 
-def _fetched_prices(run: dg.DagsterRun, market: Market) -> bool:
+def _fetched(run: dg.DagsterRun, market: Market) -> bool:
     """Whether the run was about raw_prices: by the stage's job, or materialized by hand in the UI."""
     return run.job_name == f"{market.name}_prices" or market.key("raw_prices") in (run.asset_selection or ())
 
 
-def _has_batches(instance: dg.DagsterInstance, market: Market, day: date) -> bool:
-    """Whether any batch of the day was ever stored: without one there is nothing to merge."""
-    done = instance.get_materialized_partitions(market.key("raw_prices"))
-    return any(key.startswith(f"{day.isoformat()}|") for key in done)
+def _is_about(run: dg.DagsterRun, day: date) -> bool:
+    """Whether the run's partition, or its range of them, which may span several days, touches the day."""
+    one = run.tags.get("dagster/partition")
+    first = run.tags.get("dagster/asset_partition_range_start", one)
+    last = run.tags.get("dagster/asset_partition_range_end", one)
+    if first is None or last is None:
+        return False
+    return parse_batch_key(first)[0] <= day <= parse_batch_key(last)[0]
 
 
 def _foreground(instance: dg.DagsterInstance, run_ids: list[str]) -> set[str]:

@@ -145,6 +145,7 @@ def test_a_healed_batch_is_merged_in(desk: MarketDesk) -> None:
 def test_only_what_a_retry_could_bring_makes_a_day_incomplete(desk: MarketDesk, kind: FailureKind) -> None:
     """E16, E22: a symbol unknown for good leaves the day complete; one that may still come is pending, a warning."""
     down(desk, "AAB", kind=kind)
+    desk.prices(symbols=[s for s in EIGHT if s != "AAB"])
     desk.prices()
     result = desk.daily()
     check = completeness(result)
