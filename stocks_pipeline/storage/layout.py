@@ -207,3 +207,28 @@ def report_key(day: date | str, ticker: str, suffix: str = "json") -> str:
 def precompute_summary_key(day: date | str) -> str:
     """True counts of one morning's reports."""
     return f"dr/summaries/{_day(day)}.json"
+
+
+def report_history_key(day: date | str, ticker: str, execution: str) -> str:
+    """The report that one execution wrote: kept when a later one replaces the day's report."""
+    return f"dr/report-history/{_day(day)}/{encode_symbol(ticker)}/{encode_symbol(execution)}.json"
+
+
+def job_prefix(day: date | str) -> str:
+    """Prefix of the job records of a day."""
+    return f"dr/jobs/{_day(day)}/"
+
+
+def job_key(day: date | str, execution: str, ticker: str) -> str:
+    """The record of one ticker in one execution."""
+    return f"{job_prefix(day)}{encode_symbol(execution)}/{encode_symbol(ticker)}.json"
+
+
+def llm_call_key(day: date | str, call_id: str) -> str:
+    """The ledger row of one call to a model."""
+    return f"dr/llm-calls/{_day(day)}/{encode_symbol(call_id)}.json"
+
+
+def llm_answer_key(fingerprint: str) -> str:
+    """What a model answered to exactly this question: paid for once."""
+    return f"dr/llm-answers/{fingerprint[:2]}/{encode_symbol(fingerprint.upper())}.json"

@@ -1,0 +1,117 @@
+"""The record of one ticker in one execution: what it is, which states follow which, and its JSON.
+
+What belongs here: `Job` and its legal transitions. What does not: where records are stored (defs/dr/job_book.py).
+
+A record is complete before work starts: the original inserted half a row first and failed 43 of 46 tickers with
+KeyError('ticker'). `completed` is set only after the report is durable; the original did it the other way round.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """The states of a job."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+LEGAL: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.IN_PROGRESS, JobStatus.FAILED}),
+    JobStatus.IN_PROGRESS: frozenset({JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.FAILED: frozenset({JobStatus.IN_PROGRESS}),
+    JobStatus.COMPLETED: frozenset(),
+}
+"""What may follow what. A failed job may be tried again in the same execution; a completed one is history."""
+
+KEEP = timedelta(days=7)
+"""How long a record is kept (seed 001; its code says 24 hours)."""
+
+
+class IllegalTransitionError(ValueError):
+    """A job asked to go where its state does not lead."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One ticker in one execution. Times are aware, UTC, ISO 8601 in JSON."""
+
+    job_id: str
+    ticker: str
+    execution_id: str
+    source: str
+    status: JobStatus
+    created_at: datetime
+    expires_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    error_class: str | None = None
+
+    @classmethod
+    def new(cls, ticker: str, execution_id: str, source: str, now: datetime) -> "Job":
+        """A complete pending record. `job_id` is the seed's: `rpt_{TICKER}_{execution}`."""
+        return cls(
+            job_id=f"rpt_{ticker.upper()}_{execution_id}",
+            ticker=ticker.upper(),
+            execution_id=execution_id,
+            source=source,
+            status=JobStatus.PENDING,
+            created_at=now,
+            expires_at=now + KEEP,
+        )
+
+    def started(self, now: datetime) -> "Job":
+        """In progress, one attempt more. A job found in progress was left by a dead worker and starts again."""
+        status = JobStatus.PENDING if self.status is JobStatus.IN_PROGRESS else self.status
+        job = _moved(replace(self, status=status), JobStatus.IN_PROGRESS)
+        return replace(job, started_at=now, finished_at=None, attempts=self.attempts + 1, error=None, error_class=None)
+
+    def completed(self, result: dict[str, Any], now: datetime) -> "Job":
+        """Completed, with the worker's result."""
+        return replace(_moved(self, JobStatus.COMPLETED), result=result, finished_at=now)
+
+    def failed(self, error: str, error_class: str, now: datetime) -> "Job":
+        """Failed, with the reason as it was said and its class."""
+        return replace(_moved(self, JobStatus.FAILED), error=error, error_class=error_class, finished_at=now)
+
+    def to_json(self) -> bytes:
+        """The record as it is stored."""
+        return json.dumps(asdict(self), default=_text, ensure_ascii=False, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> "Job":
+        """The record that `to_json` wrote.
+
+        Raises:
+            ValueError: fields missing, unknown or of the wrong kind.
+        """
+        try:
+            fields = json.loads(body)
+            times = {n: datetime.fromisoformat(fields[n]) for n in _TIMES if fields[n] is not None}
+            return cls(**{**fields, **times, "status": JobStatus(fields["status"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a job record: {error}") from error
+
+
+def _moved(job: Job, status: JobStatus) -> Job:
+    if status not in LEGAL[job.status]:
+        raise IllegalTransitionError(f"{job.job_id}: {job.status} → {status} is not a step")
+    return replace(job, status=status)
+
+
+_TIMES = ("created_at", "expires_at", "started_at", "finished_at")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
