@@ -119,9 +119,7 @@ def run_again(desk: "Foreground", day: date, batches: Sequence[int], *, lookback
     from stocks_pipeline.cli.foreground import DayResult
     from stocks_pipeline.defs.chain import batch_range_tags, prices_config
 
-    config = prices_config(desk.market.name, batches=list(batches))
-    if lookback_days is not None:
-        config["ops"][f"{desk.market.name}__raw_prices"]["config"]["lookback_days"] = lookback_days
+    config = prices_config(desk.market.name, batches=list(batches), lookback_days=lookback_days)
     done = DayResult(day)
     done.stages.append(desk.stage("prices", batch_range_tags(day, batches), config))
     done.stages.append(desk.stage("daily_prices", {"dagster/partition": day.isoformat()}))

@@ -20,7 +20,7 @@ from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.asx import ASX
 from stocks_pipeline.defs.operations.dead_runs import WORKER_TAG, alive
-from stocks_pipeline.settings import Settings
+from stocks_pipeline.settings import TABLE, Settings
 from stocks_pipeline.storage.lake import LakeError
 from stocks_pipeline.upstream.limits import Rate, open_limiter
 from stocks_pipeline_tests.fake_feed import codes, refused
@@ -180,6 +180,17 @@ def test_keys_are_named_and_never_shown(home: Settings) -> None:
     (finding,) = doctor_checks.keys(s3, env)
     assert (finding.state, SECRET in str(finding)) == ("ok", False)
     assert doctor_checks.keys(home, {})[0].what == "none needed"
+
+
+def test_live_needs_the_keys_of_the_table(home: Settings) -> None:
+    """Every secret row of the settings, by name; the sandbox needs none."""
+    secrets = {row.name: SECRET for row in TABLE if row.secret}
+    live = dataclasses.replace(home, upstream="live")
+    (without,), (given,) = doctor_checks.keys(live, {}), doctor_checks.keys(live, secrets)
+    assert secrets
+    assert (without.state, given.state) == ("warn", "ok")
+    assert all(name in without.do and name in given.what for name in secrets)
+    assert SECRET not in str(given)
 
 
 def test_missing_keys_are_named(home: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
