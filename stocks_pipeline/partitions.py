@@ -52,3 +52,44 @@ def parse_batch_key(key: str) -> tuple[date, int]:
     if not separator or not batch.isdigit():
         raise ValueError(f"{key!r} is no session × batch key such as 2025-12-05|7")
     return date.fromisoformat(day), int(batch)
+
+
+DAY = "day"
+"""Morning dimension of the reports: `2026-11-20|NVDA19`."""
+
+TICKER = "ticker"
+
+BANGKOK = "Asia/Bangkok"
+"""Where the readers of the reports are: their mornings are the days. Thailand has no daylight-saving time."""
+
+
+def mornings() -> dg.TimeWindowPartitionsDefinition:
+    """Weekday mornings in Bangkok: 260 a year times 46 tickers stays far under the 100,000 keys the UI can bear."""
+    return sessions(BANGKOK)
+
+
+def tickers() -> dg.DynamicPartitionsDefinition:
+    """Depositary receipts that any morning ever had; `dr/ticker_master` adds to them."""
+    return dg.DynamicPartitionsDefinition(name="dr_tickers")
+
+
+def morning_tickers() -> dg.MultiPartitionsDefinition:
+    """Morning × ticker."""
+    return dg.MultiPartitionsDefinition({DAY: mornings(), TICKER: tickers()})
+
+
+def ticker_key(day: date, ticker: str) -> str:
+    """The key of one ticker of one morning, as the UI shows it."""
+    return f"{day.isoformat()}|{ticker}"
+
+
+def parse_ticker_key(key: str) -> tuple[date, str]:
+    """Day and ticker of a morning × ticker key.
+
+    Raises:
+        ValueError: not of the form `2025-12-05|NVDA19`.
+    """
+    day, separator, ticker = key.partition("|")
+    if not separator or not ticker:
+        raise ValueError(f"{key!r} is no morning × ticker key such as 2025-12-05|NVDA19")
+    return date.fromisoformat(day), ticker

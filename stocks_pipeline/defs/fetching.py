@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.batch_file import BatchState, load_batch, store_batch
+from stocks_pipeline.defs.labels import label
 from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.prices import SymbolOutcome
 from stocks_pipeline.domain.schemas import PRICES
@@ -175,20 +176,8 @@ class BatchFetch:
                 rows = answer.table.num_rows
                 status: Literal["ok", "no_bars"] = "ok" if rows else "no_bars"
                 note = f"{answer.dropped} rows without a close left out" if answer.dropped else ""
-                yield (self._label(answer, symbol, batch), SymbolOutcome(symbol, status, None, note, 1, rows)), None
-
-    def _label(self, bars: Bars, symbol: str, batch: int) -> Any:
-        """The bars as price rows: the columns that the caller knows, added."""
-        n = bars.table.num_rows
-        columns = {name: bars.table.column(name) for name in bars.table.column_names}
-        columns |= {
-            "symbol": pa.repeat(symbol, n),
-            "currency": pa.repeat(pa.scalar(bars.currency, pa.string()), n),
-            "source": pa.repeat(self.feed.source, n),
-            "fetched_at": pa.repeat(pa.scalar(self.clock.now(), pa.timestamp("us", tz="UTC")), n),
-            "batch_number": pa.repeat(pa.scalar(batch, pa.int32()), n),
-        }
-        return pa.table([columns[name] for name in PRICES.names], schema=PRICES)
+                table = label(answer, symbol=symbol, batch=batch, source=self.feed.source, at=self.clock.now())
+                yield (table, SymbolOutcome(symbol, status, None, note, 1, rows)), None
 
     def _write(self, batch: int, state: BatchState, *, asked: int, seconds: Mapping[str, float]) -> BatchReport:
         started = self.clock.monotonic()

@@ -48,6 +48,21 @@ BARS = pa.schema([f for f in PRICES if f.name not in {"symbol", "source", "fetch
 """What one answer of a price vendor holds: PRICES without the columns the caller knows."""
 
 
+TICKERS = pa.schema(
+    [
+        _field("dr_symbol", pa.string(), "Name of the depositary receipt as traded in Bangkok: NVDA19"),
+        _field("yahoo_symbol", pa.string(), "Yahoo's name of the share or fund behind it: NVDA, D05.SI"),
+        _field("company_name", pa.string(), "Name of the company or fund"),
+        _field("exchange", pa.string(), "ISO 10383 code of the share's own exchange"),
+        _field("currency", pa.string(), "ISO 4217 code of the share's own currency", nullable=True),
+        _field("sector", pa.string(), "Sector, where known", nullable=True),
+        _field("is_active", pa.bool_(), "Whether it is followed: fetched and reported every morning"),
+        _field("note", pa.string(), "What is uncertain about this row; empty for nothing"),
+    ]
+)
+"""One row a depositary receipt."""
+
+
 def conform(table: Any, schema: Any) -> Any:
     """The table cast to `schema`, columns in its order; extra columns are refused.
 

@@ -1,0 +1,25 @@
+"""Run config of the reports' stages: what a person may ask of one run, from the Launchpad or the CLI."""
+
+import dagster as dg
+from pydantic import Field
+
+
+class TickersConfig(dg.Config):
+    """Which tickers a run is about. Both empty: all active ones."""
+
+    limit: int | None = Field(
+        default=None, ge=1, description="Only the first N tickers of the list. 5 means exactly 5."
+    )
+    tickers: list[str] = Field(default=[], description="Only these, by either name: NVDA19, DBS19, NVDA, D05.SI.")
+
+
+class FetchConfig(TickersConfig):
+    """What to fetch."""
+
+    refetch: bool = Field(default=False, description="Fetch again what is stored for the morning.")
+
+
+class ReportsConfig(TickersConfig):
+    """How to write."""
+
+    rewrite: bool = Field(default=False, description="Ask the model anew, even a question that it has answered.")

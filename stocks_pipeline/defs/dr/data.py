@@ -1,0 +1,214 @@
+"""A year of bars of each ticker, as fetched for one morning: the asset `dr/ticker_data`.
+
+What belongs here: the asset, and `TickerFetch`, the work behind one partition. What does not: HTTP (upstream/), the
+list (master.py), and anything computed from the bars (domain/reports/).
+
+A morning knows what had closed by 05:00 in Bangkok and nothing later, also when it is run again a year on: a bar of a
+session that closed after that is left out. So a report can be made again, and says the same.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from stocks_pipeline import __version__
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.dr.config import FetchConfig
+from stocks_pipeline.defs.dr.master import GROUP, OWNERS, choose_tickers, stored_tickers
+from stocks_pipeline.defs.evidence import failure, markdown_table
+from stocks_pipeline.defs.resources import LakeResource, YahooResource
+from stocks_pipeline.domain.calendars import UnknownSession, calendar
+from stocks_pipeline.domain.tickers import Ticker, UnknownTicker
+from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
+from stocks_pipeline.partitions import BANGKOK, morning_tickers, parse_ticker_key
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+
+if TYPE_CHECKING:
+    from stocks_pipeline.defs.fetching import PriceFeed
+    from stocks_pipeline.storage.tables import Stored
+
+MORNING = time(5, 0)
+"""When the desk fetches, Bangkok time: after New York's close, before anyone reads."""
+
+LOOKBACK = timedelta(days=372)
+"""A year and a week: 252 sessions and the bar before them."""
+
+COMPANY = "stocks.company"
+EXPECTED = "stocks.expected_session"
+
+CHECKS = {
+    "data_fresh": "The newest bar is of the newest session that had closed by 05:00 in Bangkok.",
+    "bars_consistent": "Prices are finite and positive, low ≤ open, close ≤ high, no session twice.",
+    "scale_continuous": "No close is 100 times off, and no split goes unexplained, against the close before it.",
+}
+
+
+def cutoff(day: date) -> datetime:
+    """The instant that the morning knows the world at."""
+    return datetime.combine(day, MORNING, ZoneInfo(BANGKOK))
+
+
+def expected_session(ticker: Ticker, day: date) -> date:
+    """The newest session of the ticker's exchange that had closed by the morning's cutoff.
+
+    Beyond the calendar nobody knows: then it is the day before, and `data_fresh` will say what it saw.
+    """
+    try:
+        return calendar(ticker.exchange_mic).latest_closed(cutoff(day))
+    except UnknownSession:
+        return day - timedelta(days=1)
+
+
+@fan_out_asset(
+    f"{GROUP}/ticker_data",
+    partitions_def=morning_tickers(),
+    checks=CHECKS,
+    deps=[dg.AssetKey([GROUP, "ticker_master"])],
+    group_name=GROUP,
+    kinds={"yahoo", "parquet"},
+    owners=list(OWNERS),
+    code_version=__version__,
+)
+def ticker_data(
+    context: dg.AssetExecutionContext,
+    config: FetchConfig,
+    lake: LakeResource,
+    yahoo: YahooResource,
+    clock: dg.ResourceParam[Clock],
+) -> Iterator[FanOutEvent]:
+    """One year of daily bars of one ticker, with dividends and splits, as fetched for that morning."""
+    stop = threading.Event()
+    store = lake.open()
+    chosen = chosen_tickers(store, config.limit, config.tickers)
+    zones = {t.yahoo: calendar(t.exchange_mic).tz for t in chosen.values()}
+    with yahoo.open(lambda symbol: zones[symbol]) as feed:
+        work = TickerFetch(store, feed, clock, chosen, stop)
+        yield from fan_out(
+            context,
+            work.make,
+            reuse=None if config.refetch else work.reuse,
+            keys=[k for k in context.partition_keys if parse_ticker_key(k)[1] in chosen],
+            max_workers=min(Settings.load().yahoo_concurrency, 16),
+            stop=stop,
+        )
+
+
+def chosen_tickers(lake: Lake, limit: int | None, names: list[str]) -> dict[str, Ticker]:
+    """The run's tickers by receipt.
+
+    Raises:
+        dagster.Failure: no list is stored, or a name is unknown.
+    """
+    try:
+        return {t.dr: t for t in choose_tickers(stored_tickers(lake), limit, names)}
+    except UpstreamError as error:
+        raise failure(error, "There is no list of tickers") from error
+    except UnknownTicker as error:
+        raise dg.Failure(f"tickers: {error}", allow_retries=False) from error
+
+
+@dataclass(frozen=True)
+class TickerFetch:
+    """The work behind the partitions of one run. Its methods run in the fan-out's threads."""
+
+    lake: Lake
+    feed: "PriceFeed"
+    clock: Clock
+    tickers: dict[str, Ticker]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def make(self, key: str) -> Made:
+        """Fetch and store one ticker.
+
+        Raises:
+            UpstreamError: Yahoo's failure, or (permanent) that it has no bar in the year up to the morning.
+        """
+        from stocks_pipeline.upstream.yahoo_bars import Window
+
+        day, name = parse_ticker_key(key)
+        ticker = self.tickers[name]
+        expected = expected_session(ticker, day)
+        window = Window(expected - LOOKBACK, expected)
+        started = self.clock.monotonic()
+        [(_, answer)] = self.feed.daily_bars([ticker.yahoo], window, stop=self.stop)
+        if isinstance(answer, UpstreamError):
+            raise answer
+        if not answer.table.num_rows:
+            raise UpstreamError(
+                FailureKind.PERMANENT, "yahoo", name, f"{ticker.yahoo} has no bar from {window.start} to {window.end}"
+            )
+        return self._store(day, ticker, self._label(answer, ticker), expected, self.clock.monotonic() - started)
+
+    def reuse(self, key: str) -> Made | None:
+        """The stored ticker, logged again."""
+        from stocks_pipeline.storage.tables import read_table
+
+        day, name = parse_ticker_key(key)
+        stored = layout.ticker_data_key(day, name)
+        if not self.lake.exists(stored):
+            return None
+        ticker = self.tickers[name]
+        return self._store(day, ticker, read_table(self.lake, stored), expected_session(ticker, day), None)
+
+    def _label(self, bars: Any, ticker: Ticker) -> Any:
+        from stocks_pipeline.defs.labels import label
+
+        return label(bars, symbol=ticker.dr, batch=None, source=self.feed.source, at=self.clock.now())
+
+    def _store(self, day: date, ticker: Ticker, table: Any, expected: date, seconds: float | None) -> Made:
+        from stocks_pipeline.domain.schemas import PRICES
+        from stocks_pipeline.storage.tables import write_table
+
+        metadata = {COMPANY: json.dumps({}), EXPECTED: expected.isoformat()}
+        stored = write_table(self.lake, layout.ticker_data_key(day, ticker.dr), table, PRICES, metadata=metadata)
+        return Made(
+            metadata=_metadata(day, ticker, table, stored, expected, seconds),
+            data_version=stored.data_version,
+            checks=_checks(table, expected),
+            reused_from=stored.key if seconds is None else None,
+        )
+
+
+def _checks(table: Any, expected: date) -> list[PartitionCheck]:
+    from stocks_pipeline.defs.checks import partition_checks, worst
+    from stocks_pipeline.domain import price_rules as rules
+
+    found = {
+        "data_fresh": rules.stale_prices(table, expected),
+        "bars_consistent": worst(
+            [rules.prices_finite_and_positive(table), rules.ohlc_consistent(table), rules.no_duplicates(table)]
+        ),
+        "scale_continuous": rules.scale_against_previous_close(table),
+    }
+    return partition_checks(found)
+
+
+def _metadata(
+    day: date, ticker: Ticker, table: Any, stored: "Stored", expected: date, seconds: float | None
+) -> dict[str, Any]:
+    from stocks_pipeline.defs.prices import preview
+
+    newest = table.slice(table.num_rows - 1, 1).to_pylist()[0]
+    return {
+        "dagster/partition_row_count": stored.rows,
+        "price_points": stored.rows,
+        "data_date": str(newest["session"]),
+        "expected_session": expected.isoformat(),
+        "day": day.isoformat(),
+        "company": f"{ticker.name} ({ticker.yahoo}, {ticker.exchange})",
+        "close": f"{newest['close']:,.4g} {newest['currency'] or ''}".strip(),
+        "path": dg.MetadataValue.path(stored.uri),
+        "bytes": stored.size,
+        "preview": markdown_table(preview(table.slice(max(0, table.num_rows - 5)))),
+        "file_changed": stored.changed,
+        **({} if seconds is None else {"seconds_fetch": round(seconds, 3)}),
+    }
