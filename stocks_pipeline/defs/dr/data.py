@@ -171,7 +171,7 @@ class TickerFetch:
         metadata = {COMPANY: json.dumps({}), EXPECTED: expected.isoformat()}
         stored = write_table(self.lake, layout.ticker_data_key(day, ticker.dr), table, PRICES, metadata=metadata)
         return Made(
-            metadata=_metadata(day, ticker, table, stored, expected, seconds),
+            metadata=_metadata(ticker, table, stored, expected, seconds),
             data_version=stored.data_version,
             checks=_checks(table, expected),
             reused_from=stored.key if seconds is None else None,
@@ -192,10 +192,8 @@ def _checks(table: Any, expected: date) -> list[PartitionCheck]:
     return partition_checks(found)
 
 
-def _metadata(
-    day: date, ticker: Ticker, table: Any, stored: "Stored", expected: date, seconds: float | None
-) -> dict[str, Any]:
-    from stocks_pipeline.defs.prices import preview
+def _metadata(ticker: Ticker, table: Any, stored: "Stored", expected: date, seconds: float | None) -> dict[str, Any]:
+    from stocks_pipeline.defs.price_metadata import preview
 
     newest = table.slice(table.num_rows - 1, 1).to_pylist()[0]
     return {
@@ -203,7 +201,6 @@ def _metadata(
         "price_points": stored.rows,
         "data_date": str(newest["session"]),
         "expected_session": expected.isoformat(),
-        "day": day.isoformat(),
         "company": f"{ticker.name} ({ticker.yahoo}, {ticker.exchange})",
         "close": f"{newest['close']:,.4g} {newest['currency'] or ''}".strip(),
         "path": dg.MetadataValue.path(stored.uri),
