@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocks_pipeline.cli.run import Ask
 from stocks_pipeline.defs.chain import (
     MEMORY_S,
     EndedRun,
@@ -105,6 +106,8 @@ def test_config_left_empty_keeps_its_default() -> None:
     assert prices_config("asx", limit=None, symbols=(), refetch=False, lookback_days=0) == {
         "ops": {"asx__raw_prices": {"config": {"lookback_days": 0}}}
     }
+    assert Ask(DAY, lookback_days=0).configs()["prices"] == {"lookback_days": 0}
+    assert Ask(DAY).configs() == {"listing": {}, "batches": {}, "prices": {}}
 
 
 @given(plans=PLANS, ended=ENDED, wait=st.floats(0, 600))

@@ -43,10 +43,13 @@ def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 
     found = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=RUNNING, tags={WORKER_TAG: "foreground"})):
-        path = lock_file(instance, record.dagster_run.run_id)
+        run_id = record.dagster_run.run_id
         try:
-            with FileLock(path).acquire(timeout=0):
-                found.append(record.dagster_run)
+            with FileLock(lock_file(instance, run_id)).acquire(timeout=0):
+                # Asked again under the lock: a run that ended between the question and the lock is not dead.
+                run = instance.get_run_by_id(run_id)
+                if run is not None and run.status in RUNNING:
+                    found.append(run)
         except Timeout:
             continue
     return found
