@@ -47,7 +47,7 @@ def run_demo(day_text: str | None, replay: str | None, *, as_json: bool) -> Exit
         console.print(f"One ASX day, {day}, from {world}, through Dagster, in {found.home}", highlight=False)
     with sandbox_process.running(found, replay=replay, today=day, more=("--latency-ms", str(LATENCY_MS))):
         code = run_day(found, market, Ask(day), as_json=as_json, triggered_by="stocks demo")
-    if not as_json:
+    if not as_json and code in {Exit.OK, Exit.PARTIAL}:
         again = f" REPLAY={replay}" if replay else ""
         print_next(
             [

@@ -139,12 +139,14 @@ class Foreground:
 
 
 def reason(failed: Any) -> str:
-    """Why a step failed, in the words of the innermost error: the outer ones only say that a step failed."""
+    """Why a step failed, in the words of the outermost error that is not Dagster's: those only say that a step failed,
+    and what lies below ours ("Errno 28") does not say what to do.
+    """
     meant = failed.user_failure_data
     if meant is not None and meant.description:
         return str(meant.description)
     error = failed.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
     return error.message.strip() if error is not None else "no reason was recorded"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -259,6 +260,38 @@ def test_schedules_and_sensors_are_on_by_default(instance: dg.DagsterInstance) -
     found = {finding.name: finding.state for finding in doctor_dagster.automation(instance)}
     assert {"schedule asx_daily", "sensor asx_chain", "sensor dead_runs"} <= set(found)
     assert set(found.values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("status", "default", "ticks", "state", "word"),
+    [
+        ("STOPPED", "RUNNING", [], "warn", "stopped"),
+        (None, "STOPPED", [], "warn", "stopped"),
+        ("RUNNING", "STOPPED", [], "ok", "no tick yet"),
+        ("RUNNING", "RUNNING", [("SKIPPED", None)], "ok", "a holiday"),
+        ("RUNNING", "RUNNING", [("FAILURE", "no such partition")], "fail", "no such partition"),
+    ],
+)
+def test_a_schedule_is_stopped_or_running_and_its_last_tick_tells(
+    status: str | None, default: str, ticks: list[tuple[str, str | None]], state: str, word: str
+) -> None:
+    """A person's switch beats the default; a failed tick fails."""
+    switch = status and SimpleNamespace(
+        status=doctor_dagster.InstigatorStatus(status), instigator_origin_id="o", selector_id="s"
+    )
+    recorded = [
+        SimpleNamespace(
+            status=doctor_dagster.TickStatus(outcome),
+            timestamp=0.0,
+            skip_reason="a holiday",
+            error=why and SimpleNamespace(message=why),
+        )
+        for outcome, why in ticks
+    ]
+    instance = SimpleNamespace(get_ticks=lambda *_, **__: recorded)
+    finding = doctor_dagster._instigator(instance, "schedule", "asx_daily", default, switch)  # type: ignore[arg-type]
+    assert (finding.state, word in finding.what) == (state, True)
+    assert state == "ok" or finding.do
 
 
 def test_dead_and_stuck_runs_are_found(instance: dg.DagsterInstance) -> None:
