@@ -10,12 +10,12 @@ from datetime import date
 from pathlib import Path
 
 from stocks_pipeline.sandbox.config import SandboxConfig
-from stocks_pipeline.sandbox.faults import CALL_FAULTS, DATA_FAULTS, LISTING_FAULTS, Fault, FaultError, parse_fault
+from stocks_pipeline.sandbox.faults import FAULTS, Fault, FaultError, parse_fault
 
 _ABOUT = """\
-The upstreams of stocks_pipeline, offline: Yahoo Finance's charts and the ASX's list of companies, in their own
-formats, from a simulated or a replayed market, with faults on demand. No key, no network, and the same numbers every
-time for the same --seed and --today."""
+The upstreams of stocks_pipeline, offline: Yahoo Finance's charts, company facts and news, the ASX's list of companies
+and a model that writes (OpenRouter's chat completions), in their own formats, from a simulated or a replayed market,
+with faults on demand. No real key, no network, and the same numbers every time for the same --seed and --today."""
 
 _MORE = """\
 faults: --fault NAME[,FIELD=VALUE...], as often as you like
@@ -23,16 +23,19 @@ faults: --fault NAME[,FIELD=VALUE...], as often as you like
   Whom a fault strikes: symbols=BHP.AX+CBA.AX, share=0.3 (of the requests, by a hash, so that a retry may succeed; of
   the symbols for faults of the data, or with sticky=true), count=5 (the first five), each=1 (the first of every
   symbol), after=100 (spare the first hundred), until_s=30 (for thirty seconds), endpoint=chart|quote|summary|
-  timeseries|crumb|cookie|consent|listing|directory|*, host=query2.finance.yahoo.com. Without endpoint or host: charts.
+  timeseries|crumb|cookie|consent|listing|directory|chat|key|credits|news|*, host=query2.finance.yahoo.com. Without
+  endpoint or host: what the fault is about, mostly charts. The model's symbols are the tickers it writes about.
 
   --fault 429,share=0.3                          three of ten chart requests are refused
   --fault unknown,symbols=BHP.AX                 Yahoo does not know BHP
   --fault html,endpoint=listing                  the ASX's bot wall: 403 with a page
   --fault 429,until_s=20,endpoint='*'            every upstream refuses everyone for twenty seconds
+  --fault hallucinated_number,symbols=NVDA19,each=1   the model invents a number the first time it writes on NVDA19
 
-while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults;
+while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults, {admin}invoice;
   POST {admin}faults with the same fields as JSON, one or a list; DELETE {admin}faults;
-  POST {admin}today {{"today": "2026-11-20"}}, {admin}latency {{"mean_ms": 200}}, {admin}reset
+  POST {admin}today {{"today": "2026-11-20"}}, {admin}reset,
+  {admin}latency {{"mean_ms": 200, "chat_s": [8, 12], "news_s": [3, 7], "scale": 0.1}}
 
 try: curl 'http://127.0.0.1:8900/query2.finance.yahoo.com/v8/finance/chart/BHP.AX?range=5d&interval=1d'
      curl  http://127.0.0.1:8900/www.asx.com.au/asx/research/ASXListedCompanies.csv"""
@@ -46,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         today=options.today,
         replay=options.replay,
         latency_ms=options.latency_ms,
+        chat_latency_s=options.chat_latency,
+        news_latency_s=options.news_latency,
+        time_scale=options.time_scale,
         unknown_share=options.unknown_share,
         companies=options.companies,
         faults=tuple(options.fault),
@@ -65,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    every = {**CALL_FAULTS, **DATA_FAULTS, **LISTING_FAULTS}
-    faults = "\n".join(f"  {name:<13} {meaning}" for name, meaning in every.items())
+    faults = "\n".join(f"  {name:<19} {meaning}" for name, meaning in FAULTS.items())
     parser = argparse.ArgumentParser(
         prog="python -m stocks_pipeline.sandbox",
         description=_ABOUT,
@@ -88,6 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--latency-ms", type=_positive, default=0.0, metavar="MEAN", help="mean time of an answer (default: 0)"
+    )
+    for name, whose in (("chat", "the model"), ("news", "the news feed")):
+        parser.add_argument(
+            f"--{name}-latency",
+            type=_span,
+            default=(0.0, 0.0),
+            metavar="LOW-HIGH",
+            help=f"seconds that {whose} takes, as in 8-12: each subject its own time in between (default: 0)",
+        )
+    parser.add_argument(
+        "--time-scale", type=_scale, default=1.0, help="multiplies both of these (default: %(default)s)"
     )
     parser.add_argument(
         "--unknown-share",
@@ -121,6 +137,21 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 120_000:  # noqa: PLR2004 - two minutes, the longest that any answer takes
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 120000")
+    return value
+
+
+def _span(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    span = (float(low), float(high or low))
+    if not 0 <= span[0] <= span[1] <= 120:  # noqa: PLR2004 - two minutes, the longest that any answer takes
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of seconds such as 8-12, at most 120")
+    return span
+
+
+def _scale(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 10:  # noqa: PLR2004 - a slip of the pen beyond
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 10")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's own paths, under /_admin/: health, log, counts, faults, date, latency, reset.
+"""The sandbox's own paths, under /_admin/: health, log, counts, invoice, faults, date, latency, reset.
 
 What belongs here: reading and changing the running world over HTTP, for tests, benchmarks and people. What does not:
 anything that an upstream has. Answers are JSON; a request that cannot be met is a 400 that names the field.
@@ -27,6 +27,7 @@ def routes(world: World) -> list[Route]:
         Route("/_admin/health", _get(lambda _: _health(world))),
         Route("/_admin/log", _get(lambda request: _log(world, request))),
         Route("/_admin/stats", _get(lambda _: world.log.stats())),
+        Route("/_admin/invoice", _get(lambda _: world.invoice.to_json())),
         Route("/_admin/faults", faults.show, methods=["GET"]),
         Route("/_admin/faults", faults.add, methods=["POST"]),
         Route("/_admin/faults", faults.clear, methods=["DELETE"]),
@@ -69,6 +70,9 @@ def _health(world: World) -> dict[str, Any]:
         "seed": config.seed,
         "today": world.today,
         "latency_ms": world.latency_ms,
+        "chat_latency_s": world.spans["chat"],
+        "news_latency_s": world.spans["news"],
+        "time_scale": world.time_scale,
     }
 
 
@@ -90,12 +94,29 @@ def _today(world: World, body: Any) -> dict[str, Any]:
 
 
 def _latency(world: World, body: Any) -> dict[str, Any]:
-    """`{"mean_ms": 200}`."""
-    mean = body.get("mean_ms") if isinstance(body, dict) else None
-    if isinstance(mean, bool) or not isinstance(mean, int | float) or mean < 0:
-        raise FaultError("mean_ms", f"must be milliseconds, 0 or more, not {mean!r}")
-    world.latency_ms = float(mean)
+    """`{"mean_ms": 200, "chat_s": [8, 12], "news_s": [3, 7], "scale": 0.1}`, any of them; the others stay."""
+    known = {"mean_ms", "chat_s", "news_s", "scale"}
+    if not isinstance(body, dict) or not body or set(body) - known:
+        raise FaultError("mean_ms", f"give one or more of {', '.join(sorted(known))}, not {body!r}")
+    for name in ("mean_ms", "scale"):
+        if name in body and not _is_amount(body[name]):
+            raise FaultError(name, f"must be a number, 0 or more, not {body[name]!r}")
+    spans = {name.removesuffix("_s"): _span(name, body[name]) for name in ("chat_s", "news_s") if name in body}
+    world.spans = {**world.spans, **spans}
+    world.latency_ms = float(body.get("mean_ms", world.latency_ms))
+    world.time_scale = float(body.get("scale", world.time_scale))
     return _health(world)
+
+
+def _span(name: str, value: Any) -> tuple[float, float]:
+    two = isinstance(value, list) and len(value) == 2 and all(map(_is_amount, value))  # noqa: PLR2004 - low and high
+    if not two or value[0] > value[1]:
+        raise FaultError(name, f"must be [shortest, longest] in seconds, not {value!r}")
+    return float(value[0]), float(value[1])
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _reset(world: World) -> dict[str, Any]:

@@ -52,14 +52,13 @@ class FaultBook:
             active.fault.to_json() | {"matched": active.matched, "struck": active.struck} for active in self._active
         ]
 
-    def strike(self, host: str, endpoint: str, symbol: str, now: float) -> list[Fault]:
-        """The faults that hit this request; asking counts as the request."""
-        return [active.fault for active in self._active if self._strikes(active, host, endpoint, symbol, now)]
+    def strike(self, host: str, endpoint: str, symbol: str, now: float, aliases: Sequence[str] = ()) -> list[Fault]:
+        """The faults that hit this request; asking counts as the request. `aliases` are further names of `symbol`."""
+        concerned = [active for active in self._active if active.fault.concerns(host, endpoint, symbol, *aliases)]
+        return [active.fault for active in concerned if self._strikes(active, symbol, now)]
 
-    def _strikes(self, active: _Active, host: str, endpoint: str, symbol: str, now: float) -> bool:
+    def _strikes(self, active: _Active, symbol: str, now: float) -> bool:
         fault = active.fault
-        if not fault.concerns(host, endpoint, symbol):
-            return False
         if fault.until_s is not None and now - active.since >= fault.until_s:
             return False
         active.matched += 1

@@ -34,14 +34,44 @@ LISTING_FAULTS = {
     "bom": "a byte-order mark before the first line",
     "crlf": "the other kind of line ending",
     "header": "the other spelling of the header line",
-    "truncated": "the file ends in the middle of a line",
+    "truncated": "the file ends in the middle of a line",  # CHAT_FAULTS says what it does to an answer
 }
-FAULTS: Mapping[str, str] = {**CALL_FAULTS, **DATA_FAULTS, **LISTING_FAULTS}
+# Faults of the model that writes: the call's, and the prose's.
+CHAT_FAULTS = {
+    "401": "the key is refused, as it also is for seconds while the vendor has an outage",
+    "402": "no credit left; with param retry_after: only until calls in flight are settled",
+    "429_retry_after": "rate limit of the model's provider, with Retry-After (param retry_after, default 1 s)",
+    "day_cap": "429: the day's free requests are used up",
+    "error_in_200": "HTTP 200 with an error instead of an answer",
+    "empty_choices": "HTTP 200 without any answer; nothing is billed",
+    "truncated": "the answer stops in the middle, finish_reason length, billed; a listing file: cut in a line",
+    "refusal": "the model declines to write, billed",
+    "hallucinated_number": "a number in the text that no fact has",
+    "wrong_company": "the text speaks of another company",
+    "digits_in_prose": "a true number, written out instead of its {placeholder}",
+    "missing_section": "a section of the answer is missing",
+    "injected_by_news": "the model obeys a headline instead of us",
+    "hang": "no answer until the client hangs up, at most 120 s; not billed",
+}
+# Faults of the news feed.
+NEWS_FAULTS = {
+    "no_news": "a feed without items",
+    "hostile_news": "items with markup, bidirectional marks and orders to the model",
+}
+FAULTS: Mapping[str, str] = {**CALL_FAULTS, **DATA_FAULTS, **LISTING_FAULTS, **CHAT_FAULTS, **NEWS_FAULTS}
 _PARAMS = ("seconds", "retry_after", "status", "days", "days_ago", "ratio", "adjusted", "bars", "factor")
 _SPANS = {"ratio": (0.001, 1000), "status": (200, 599), "seconds": (0, 120)}
-ENDPOINTS = ("chart", "quote", "summary", "timeseries", "crumb", "cookie", "consent", "listing", "directory", "*")
+ENDPOINTS = ("chart", "quote", "summary", "timeseries", "crumb", "cookie", "consent", "listing", "directory", "chat",
+             "key", "credits", "news", "*")  # fmt: skip
 _LISTINGS = ("listing", "directory")
 _SYMBOL_WIDE = ("chart", "quote", "summary")
+_ALSO_CHAT = {"slow": ("chart", "chat"), "truncated": (*_LISTINGS, "chat"), "unknown": _SYMBOL_WIDE}
+
+
+def _default_endpoints(name: str) -> tuple[str, ...]:
+    """Whom a fault is about that names neither endpoint nor host."""
+    kinds = ((LISTING_FAULTS, _LISTINGS), (CHAT_FAULTS, ("chat",)), (NEWS_FAULTS, ("news",)))
+    return _ALSO_CHAT.get(name) or next((ends for names, ends in kinds if name in names), ("chart",))
 
 
 class FaultError(ValueError):
@@ -67,7 +97,8 @@ class Fault:
         until_s: Ends so many seconds after it was set.
         host: Only requests to this host.
         endpoint: One of ENDPOINTS. Default: chart; with `unknown` also quote and summary; listing and directory for
-            faults of the listing file.
+            faults of the listing file; chat for those of the model; news for those of the feed; `slow` and `truncated`
+            also strike the model.
         params: What FAULTS says about each.
     """
 
@@ -90,15 +121,14 @@ class Fault:
     def sticks(self) -> bool:
         return self.name in DATA_FAULTS if self.sticky is None else self.sticky
 
-    def concerns(self, host: str, endpoint: str, symbol: str) -> bool:
-        """Whether it is about such requests at all, before any counting."""
-        default = _LISTINGS if self.name in LISTING_FAULTS else _SYMBOL_WIDE if self.name == "unknown" else ("chart",)
-        wanted = default if self.endpoint is None else (self.endpoint,)
+    def concerns(self, host: str, endpoint: str, *symbols: str) -> bool:
+        """Whether it is about such requests at all, before any counting; `symbols` are the names of one thing."""
+        wanted = _default_endpoints(self.name) if self.endpoint is None else (self.endpoint,)
         if self.endpoint is None and self.host is not None:
             wanted = ("*",)
         if "*" not in wanted and endpoint not in wanted:
             return False
-        return self.host in (None, host) and (self.symbols is None or symbol in self.symbols)
+        return self.host in (None, host) and (self.symbols is None or any(symbol in self.symbols for symbol in symbols))
 
     def param(self, name: str, default: float) -> float:
         return self.params.get(name, default)

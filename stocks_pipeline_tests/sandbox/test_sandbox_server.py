@@ -52,10 +52,12 @@ def test_it_ends_at_once_though_calls_are_being_held() -> None:
 
 def test_options_reach_the_world() -> None:
     """Latency, faults, size and seed from the command line."""
-    arguments = ("--companies", "60", "--latency-ms", "3", "--fault", "500,endpoint=crumb", "--seed", "7")
+    arguments = ["--companies", "60", "--latency-ms", "3", "--fault", "500,endpoint=crumb", "--seed", "7"]
+    arguments += ["--chat-latency", "8-12", "--news-latency", "3", "--time-scale", "0.01"]
     with SandboxServer("--today", "2026-11-20", *arguments) as server:
         assert server.health() == {
             "status": "ok", "market": "simulated", "seed": 7, "today": "2026-11-20", "latency_ms": 3.0,
+            "chat_latency_s": [8.0, 12.0], "news_latency_s": [3.0, 3.0], "time_scale": 0.01,
         }  # fmt: skip
         assert server.get("/v1/test/getcrumb")[0] == 500
         assert 40 < server.get(PATHS[2], host="")[2].count(b"\n") < 90

@@ -1,0 +1,222 @@
+"""What the sandbox's model can say: sentences by section, each with the facts it needs.
+
+What belongs here: the sentences. What does not: which of them are said (chat_writer.py). They keep to the rules that
+every prompt of ours sets: values only as {placeholders}, no digit, no number word, a word for what the value is in the
+same sentence, and a direction only where the facts have one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing to say in one of several ways.
+
+    Attributes:
+        needs: The facts of which all must be there.
+        tones: Ways to say it by tone: `up`, `down` and `flat` of the sign of `by`, `high`, `low` and `mid` of its
+            `band`, or `any`. A tone that is not listed is not said.
+        by: The fact that sets the tone; none: `any`.
+        band: Below the first number is `low`, above the second `high`.
+    """
+
+    needs: tuple[str, ...]
+    tones: Mapping[str, tuple[str, ...]]
+    by: str = ""
+    band: tuple[float, float] | None = None
+
+
+def _vs_average(length: str, words: str) -> Line:
+    average, gap = f"sma_{length}", f"close_vs_sma_{length}"
+    return Line(
+        (average, gap),
+        {
+            "up": (
+                f"The price stands above its {words} moving average of {{{average}}}, a gap of {{{gap}}}.",
+                f"The price trades above the {words} moving average of {{{average}}}, by {{{gap}}}.",
+            ),
+            "down": (
+                f"The price stands below its {words} moving average of {{{average}}}, a gap of {{{gap}}}.",
+                f"The price trades below the {words} moving average of {{{average}}}, by {{{gap}}}.",
+            ),
+        },
+        by=gap,
+    )
+
+
+def _return(fact: str, span: str) -> Line:
+    return Line(
+        (fact,),
+        {
+            "up": (
+                f"Over the past {span} the return is {{{fact}}}, a gain for holders.",
+                f"A return of {{{fact}}} over the past {span} shows that buyers had the upper hand.",
+            ),
+            "down": (
+                f"Over the past {span} the return is {{{fact}}}, a loss for holders.",
+                f"A return of {{{fact}}} over the past {span} shows that sellers had the upper hand.",
+            ),
+            "flat": (f"Over the past {span} the return is {{{fact}}}, so the price went nowhere.",),
+        },
+        by=fact,
+    )
+
+
+CLOSE = Line(
+    ("close", "session", "return_1d"),
+    {
+        "up": (
+            "The shares closed at {close} on {session}, a daily return of {return_1d} and a step up.",
+            "On {session} the closing price was {close}, up with a daily return of {return_1d}.",
+        ),
+        "down": (
+            "The shares closed at {close} on {session}, a daily return of {return_1d} and a step down.",
+            "On {session} the closing price was {close}, down with a daily return of {return_1d}.",
+        ),
+        "flat": ("The shares closed at {close} on {session}, a daily return of {return_1d}: unchanged.",),
+    },
+    by="return_1d",
+)
+CLOSE_ONLY = Line(
+    ("close", "session"),
+    {"any": ("The shares closed at {close} on {session}.", "On {session} the closing price was {close}.")},
+)
+MONTH, QUARTER_YEAR, YEAR = (
+    _return("return_1m", "month"),
+    _return("return_3m", "few months"),
+    _return("return_1y", "year"),
+)
+SHORT, MEDIUM, LONG = _vs_average("20", "short"), _vs_average("50", "medium"), _vs_average("200", "long")
+RANGE = Line(
+    ("low_52w", "high_52w"),
+    {
+        "any": (
+            "Its yearly range runs from a low of {low_52w} to a high of {high_52w}.",
+            "Within the year it traded between a low of {low_52w} and a high of {high_52w}.",
+        )
+    },
+)
+BANDS = Line(
+    ("bollinger_lower", "bollinger_upper"),
+    {
+        "any": (
+            "The Bollinger bands lie at {bollinger_lower} and {bollinger_upper}, which frames the usual swings.",
+            "Usual swings stay inside the Bollinger bands of {bollinger_lower} and {bollinger_upper}.",
+        )
+    },
+)
+VWAP = Line(
+    ("vwap_20",),
+    {"any": ("The volume-weighted average price (VWAP) of the recent sessions is {vwap_20}.",)},
+)
+RSI = Line(
+    ("rsi_14",),
+    {
+        "high": ("The RSI of {rsi_14} is in overbought territory, so buyers may tire.",),
+        "low": ("The RSI of {rsi_14} is in oversold territory, so sellers may tire.",),
+        "mid": (
+            "The RSI of {rsi_14} is neutral, neither overbought nor oversold.",
+            "Momentum by the RSI is balanced at {rsi_14}, a neutral reading.",
+        ),
+    },
+    by="rsi_14",
+    band=(30, 70),
+)
+RSI_RANK = Line(
+    ("rsi_percentile",),
+    {"any": ("Against its own year the RSI stands at the percentile {rsi_percentile}.",)},
+)
+MACD = Line(
+    ("macd", "macd_signal", "macd_histogram"),
+    {
+        "up": ("The MACD of {macd} is above its signal line of {macd_signal}, with a histogram of {macd_histogram}.",),
+        "down": (
+            "The MACD of {macd} is below its signal line of {macd_signal}, with a histogram of {macd_histogram}.",
+        ),
+    },
+    by="macd_histogram",
+)
+VOLUME = Line(
+    ("volume", "volume_sma_20", "volume_ratio"),
+    {
+        "high": (
+            "Volume was {volume} against an average of {volume_sma_20}, a ratio of {volume_ratio} and heavier than usual.",
+        ),
+        "low": (
+            "Volume was {volume} against an average of {volume_sma_20}, a ratio of {volume_ratio} and lighter than usual.",
+        ),
+        "mid": (
+            "Volume was {volume} against an average of {volume_sma_20}, a ratio of {volume_ratio} and close to usual.",
+        ),
+    },
+    by="volume_ratio",
+    band=(0.8, 1.2),
+)
+ATR = Line(
+    ("atr_14", "atr_percent"),
+    {
+        "any": (
+            "The average true range (ATR) is {atr_14}, an ATR of {atr_percent} of the price for a usual session.",
+            "A usual session moves by an ATR of {atr_14}, which as an ATR share of the price is {atr_percent}.",
+        )
+    },
+)
+VOLATILITY = Line(
+    ("volatility_30d",),
+    {
+        "high": ("Annualised volatility of {volatility_30d} is considerable, so position sizes matter.",),
+        "mid": ("Annualised volatility of {volatility_30d} is moderate.",),
+        "low": ("Annualised volatility of {volatility_30d} is modest for a share.",),
+    },
+    by="volatility_30d",
+    band=(20, 45),
+)
+DRAWDOWN = Line(
+    ("drawdown", "high_52w"),
+    {
+        "down": (
+            "The drawdown from the yearly high of {high_52w} is {drawdown}; a deeper slide would test patience.",
+            "A drawdown of {drawdown} from the yearly high of {high_52w} shows how far the price can retreat.",
+        )
+    },
+    by="drawdown",
+)
+BREAKDOWN = Line(
+    ("sma_50",),
+    {"any": ("A close on the wrong side of the medium moving average of {sma_50} would change the picture.",)},
+)
+PEER = Line(
+    ("peer_1", "peer_1_correlation"),
+    {"any": ("Returns moved with those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",)},
+)
+DIVIDEND = Line(
+    ("dividend_yield_12m",),
+    {"any": ("The dividends of the past year come to a dividend yield of {dividend_yield_12m}.",)},
+)
+THIN = Line(
+    (),
+    {"any": ("The stored history is too short for some indicators, which are left out here.",)},
+)
+GENERAL = Line(
+    (),
+    {"any": ("Market moves that nothing in these data announces remain possible at any time.",)},
+)
+HEADLINES = tuple(
+    Line(
+        (f"news_{at}", f"news_{at}_date"),
+        {
+            "any": (
+                f'A headline of {{news_{at}_date}} in the news reads: "{{news_{at}}}".',
+                f'Among the news of {{news_{at}_date}} is the headline "{{news_{at}}}".',
+            )
+        },
+    )
+    for at in range(1, 4)
+)
+NO_INFERENCE = Line((), {"any": ("Headlines are quoted as they were published and are not evidence of value.",)})
+
+TAKEAWAYS = (CLOSE, QUARTER_YEAR, LONG, RSI, VOLUME)
+TREND = (CLOSE, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP)
+MOMENTUM = (RSI, RSI_RANK, MACD, VOLUME, ATR)
+RISKS = (VOLATILITY, DRAWDOWN, BREAKDOWN, PEER, DIVIDEND)
