@@ -1,0 +1,96 @@
+"""What the one-page report says, as data: heading, key facts, sections. Made from the finished payload alone.
+
+What belongs here: reading a payload's Markdown back into plain sections, and choosing the key facts. What does not:
+layout (report.typ) and typst (render.py). Standard library only, apart from the display rules.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stocks_pipeline.domain.reports.display import display, long_date
+from stocks_pipeline.domain.reports.fact_units import FactSheet
+
+KEY_FACTS = (
+    ("close", "Close"),
+    ("return_1d", "Change on the day"),
+    ("return_1m", "One month"),
+    ("return_1y", "One year"),
+    ("rsi_14", "RSI 14"),
+    ("volume_ratio", "Volume against average"),
+    ("volatility_30d", "Volatility, yearly"),
+    ("drawdown", "Below the year's high"),
+)
+"""Fact and label of each cell, in order; one that the sheet lacks shows a dash, never a number."""
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with paragraphs and points below it, all plain text."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the PDF shows. Every text may come from outside; none is read as markup."""
+
+    ticker: str
+    company: str
+    session: str
+    stance: str
+    key_facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    footer: str
+    language: str = "en"
+
+
+def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
+    """The page of a payload as payload.build_payload made it.
+
+    Raises:
+        KeyError: a key of the payload is missing.
+    """
+    sheet = FactSheet.from_dict(payload["facts"])
+    made = datetime.fromisoformat(payload["generated_at"])
+    return Page(
+        ticker=payload["ticker"],
+        company=payload["company_name"],
+        session=f"Session of {long_date(datetime.fromisoformat(payload['session']).date())}",
+        stance=payload["stance"],
+        key_facts=tuple((label, _shown(sheet, name)) for name, label in KEY_FACTS),
+        sections=sections_of(payload["narrative_report"]),
+        footer=f"Written {long_date(made.date())}, {made:%H:%M} UTC by {payload['model'] or 'an unnamed model'}; "
+        f"{len(payload['evidence'])} figures and names traced to stored rows. Not investment advice.",
+        language=language,
+    )
+
+
+def sections_of(markdown: str) -> tuple[Section, ...]:
+    """The sections of a finished report text; its first line, the heading, is left out."""
+    made = []
+    for block in markdown.split("\n## ")[1:]:
+        title, _, body = block.partition("\n")
+        lines = [line for line in body.split("\n") if line.strip()]
+        made.append(
+            Section(
+                unescaped(title),
+                tuple(unescaped(line) for line in lines if not line.startswith("- ")),
+                tuple(unescaped(line[2:]) for line in lines if line.startswith("- ")),
+            )
+        )
+    return tuple(made)
+
+
+def unescaped(text: str) -> str:
+    """Markdown's backslash escapes undone."""
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _shown(sheet: FactSheet, name: str) -> str:
+    return display(sheet.facts[name], sheet.currency) if name in sheet.facts else "–"
