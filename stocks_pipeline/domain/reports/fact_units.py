@@ -136,16 +136,15 @@ class FactSheet:
 def price_decimals(value: float, currency: str, close: float) -> int:
     """How many digits of a price in `currency` are worth showing, given the ticker's own close.
 
-    Prices near each other show alike: the close decides, unless the value itself is smaller (a MACD, an ATR). In a
-    currency without cents a price of 100 and more shows none where it is whole; a yen shows one, as Tokyo quotes half
-    and tenth yen, and the others none.
+    Prices near each other show alike: the close decides, unless the value itself is smaller (a MACD, an ATR). From
+    100 up, a currency without cents shows none, but for a yen that is not whole: Tokyo quotes tenths.
     """
     scale = min(abs(value), abs(close)) if value else abs(close)
     if currency in _NO_CENTS and scale >= _WHOLE_FROM:
         return 1 if currency == "JPY" and not float(value).is_integer() else 0
-    if scale >= 1 or not scale:
+    if scale >= 1 or (currency in _NO_CENTS and abs(close) >= _WHOLE_FROM):
         return 2
-    return 4 if scale >= _TINY else 6
+    return 4 if abs(close) >= _TINY else 6
 
 
 _NO_CENTS = {"JPY", "VND", "IDR", "KRW"}
