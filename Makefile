@@ -18,20 +18,22 @@ install: $(READY) ## Create .venv with the pinned dependencies
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 		{ echo "stocks_pipeline needs Python 3.11, 3.12 or 3.13; make PYTHON=python3.12 picks another one." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib stocks_pipeline > /dev/null || true # some packages ship templates that are no Python
+	@echo "Installing the pinned dependencies into $(VENV): a minute or two ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Some packages ship templates that are no Python, so compileall's own verdict says nothing.
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib stocks_pipeline > /dev/null || true
 	@touch $(READY)
 
 demo: $(READY) ## One whole ASX day, offline: REPLAY=dir DATE=2025-12-05 runs recorded real data
-	$(BIN)/stocks demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DATE),--date $(DATE)) $(ARGS)
+	@$(BIN)/stocks demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DATE),--date $(DATE)) $(ARGS)
 
 dev: $(READY) ## The Dagster UI on the same data, with the daemon: http://127.0.0.1:3000
-	$(BIN)/stocks dev $(ARGS)
+	@$(BIN)/stocks dev $(ARGS)
 
 sandbox: $(READY) ## Only the offline upstreams: http://127.0.0.1:8900
-	$(BIN)/stocks sandbox $(ARGS)
+	@$(BIN)/stocks sandbox $(ARGS)
 
 test: $(READY) ## Every test but the soak
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(ARGS)
