@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from stocks_pipeline.upstream.redaction import redact
 
 Upstream = Literal["sandbox", "live"]
 N = TypeVar("N", int, float)
@@ -140,7 +143,7 @@ class Settings:
             dagster_home=_folder(found, "DAGSTER_HOME", home / "dagster"),
             lake=_root(found.get("STOCKS_LAKE", str(home / "lake"))),
             control_db=_folder(found, "STOCKS_CONTROL_DB", home / "control.db"),
-            s3_endpoint=found.get("STOCKS_S3_ENDPOINT"),
+            s3_endpoint=_url(found, "STOCKS_S3_ENDPOINT", "") if "STOCKS_S3_ENDPOINT" in found else None,
             yahoo_rate=_number(found, "STOCKS_YAHOO_RATE", 5 if upstream == "live" else 400, int, 1, 10_000),
             yahoo_concurrency=_number(found, "STOCKS_YAHOO_CONCURRENCY", 40, int, 1, 256),
             batch_concurrency=_number(found, "STOCKS_BATCH_CONCURRENCY", 10, int, 1, 64),
@@ -159,6 +162,7 @@ class Settings:
             "DAGSTER_HOME": str(self.dagster_home),
             "STOCKS_LAKE": self.lake,
             "STOCKS_CONTROL_DB": str(self.control_db),
+            **({"STOCKS_S3_ENDPOINT": self.s3_endpoint} if self.s3_endpoint else {}),
         }
 
 
@@ -172,8 +176,9 @@ def _given(env: Mapping[str, str]) -> dict[str, str]:
     known = {row.name for row in TABLE}
     for name in env:
         if name.startswith(_OURS) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
+            close = difflib.get_close_matches(name.removeprefix(_OURS), (k.removeprefix(_OURS) for k in known), n=1)
+            near = next((k for k in known if close and k.removeprefix(_OURS) == close[0]), None)
+            hint = f"; did you mean {near}?" if near else f"; known: {', '.join(sorted(known))}"
             raise SettingError(f"{name} is not a setting{hint}")
     return {name: value for name in known if (value := env.get(name, "").strip().strip("'\"").strip())}
 
@@ -188,23 +193,38 @@ def _upstream(value: str) -> Upstream:
 
 def _url(found: Mapping[str, str], name: str, default: str) -> str:
     value = found.get(name, default)
-    if not value.startswith(("http://", "https://")):
-        raise SettingError(f"{name} is {value!r}; it must start with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket left open
+        usable = False
+    if not usable:
+        raise SettingError(f"{name} is {redact(repr(value))}; it must start with http:// or https:// and name a host")
     return value.rstrip("/")
 
 
 def _folder(found: Mapping[str, str], name: str, default: Path) -> Path:
-    return Path(found.get(name, str(default))).expanduser().absolute()
+    value = found.get(name, str(default))
+    if "://" in value:
+        raise SettingError(f"{name} is {redact(repr(value))}; valid: a path on this machine")
+    return _absolute(name, value)
+
+
+def _absolute(name: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise SettingError(f"{name} is {value!r}; there is no such user's home here") from None
 
 
 def _root(value: str) -> str:
     if value.startswith("s3://"):
-        if not value.removeprefix("s3://").strip("/"):
-            raise SettingError("STOCKS_LAKE is 's3://' without a bucket; valid: s3://bucket or s3://bucket/prefix")
+        if not value.removeprefix("s3://").partition("/")[0]:
+            raise SettingError(f"STOCKS_LAKE is {value!r}, without a bucket; valid: s3://bucket or s3://bucket/prefix")
         return value.rstrip("/")
     if "://" in value:
         raise SettingError(f"STOCKS_LAKE is {value!r}; valid: a folder, s3://bucket or s3://bucket/prefix")
-    return str(Path(value).expanduser().absolute())
+    return str(_absolute("STOCKS_LAKE", value))
 
 
 def _number(  # noqa: PLR0913, PLR0917 - a row of a table: name, default, kind and range
