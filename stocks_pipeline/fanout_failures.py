@@ -4,6 +4,7 @@ What belongs here: counting, classing and wording what went wrong. What does not
 (fanout_log.py), or deciding what an upstream's answer means (upstream/failures.py does).
 """
 
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import dagster as dg
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError, redact
 
 TABLE_ROWS = 200  # of the failure table; the rest is counted
+SHOWN = 300  # characters of the first partition's message in that line
 NAMED = 5  # partitions in the one-line description of the failure
 ENDS_STAGE = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})  # every further call would fail alike
 
@@ -78,7 +80,8 @@ class Troubles:
         if self._first_bug:
             metadata["first_bug"] = dg.MetadataValue.md(f"```\n{self._first_bug}\n```")
         return dg.Failure(
-            f"{len(bad)} of {total} partitions not made: {named}{', …' if len(bad) > NAMED else ''}",
+            f"{len(bad)} of {total} partitions not made: {named}{', …' if len(bad) > NAMED else ''}; "
+            f"{bad[0].key}: {textwrap.shorten(bad[0].message, SHOWN, placeholder=' …')}",
             metadata,
             allow_retries=self._retryable,
         )

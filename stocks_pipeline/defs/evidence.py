@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from stocks_pipeline.upstream.failures import RETRYABLE, UpstreamError
+from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 
 if TYPE_CHECKING:
     from stocks_pipeline.domain.prices import Finding
@@ -48,6 +48,21 @@ def failure(error: UpstreamError, what: str, **more: str) -> dg.Failure:
         metadata={"class": error.kind.value, "next_step": error.next_step, **more},
         allow_retries=error.kind in RETRYABLE,
     )
+
+
+class LakeFailedError(UpstreamError):
+    """The lake could not take a partition. In the words of the other failures, so that it stands in their table."""
+
+    @property
+    def next_step(self) -> str:
+        return "Nothing is wrong with the vendor: mend the disk or STOCKS_LAKE, then retry."
+
+
+def lake_failure(error: Exception) -> UpstreamError | None:
+    """What a full or read-only lake means for a partition; None for anything else."""
+    from stocks_pipeline.storage.lake import LakeError
+
+    return LakeFailedError(FailureKind.TRANSIENT, "lake", "", str(error)) if isinstance(error, LakeError) else None
 
 
 def severity(finding: "Finding") -> dg.AssetCheckSeverity:

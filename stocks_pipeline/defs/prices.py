@@ -18,7 +18,7 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.checks import CHECKS, findings, partition_checks
 from stocks_pipeline.defs.config import PricesConfig
 from stocks_pipeline.defs.day import merge_day, previous_day
-from stocks_pipeline.defs.evidence import check_result, failure
+from stocks_pipeline.defs.evidence import check_result, failure, lake_failure
 from stocks_pipeline.defs.listing import stored_plan
 from stocks_pipeline.defs.market import Market
 from stocks_pipeline.defs.price_metadata import batch_metadata, day_metadata
@@ -28,7 +28,7 @@ from stocks_pipeline.domain.symbols import BatchPlan
 from stocks_pipeline.fanout import FanOutEvent, Made, fan_out, fan_out_asset
 from stocks_pipeline.partitions import parse_batch_key
 from stocks_pipeline.settings import Settings
-from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.lake import Lake, LakeError
 from stocks_pipeline.upstream.failures import UpstreamError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _raw_prices(market: Market) -> dg.AssetsDefinition:
                 keys=keys,
                 max_workers=Settings.load().batch_concurrency,
                 stop=stop,
+                describe_failure=lake_failure,
             )
 
     return raw_prices
@@ -156,7 +157,11 @@ class DayWork:
     def make(self, key: str) -> Made:
         """Fetch the batch and store it."""
         day, batch = parse_batch_key(key)
-        return self._made(day, self._fetcher(day).fetch(batch))
+        try:
+            return self._made(day, self._fetcher(day).fetch(batch))
+        except LakeError:
+            self.stop.set()  # what cannot be stored need not be fetched: every further batch would ask for nothing
+            raise
 
     def reuse(self, key: str) -> Made | None:
         """The stored batch, if it answers for all that the run asks of it."""

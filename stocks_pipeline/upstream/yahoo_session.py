@@ -27,6 +27,7 @@ from yfinance.exceptions import YFException
 
 from stocks_pipeline.clock import Clock
 
+_AS_IS = {CurlOpt.PATH_AS_IS: 1}  # a symbol `..` is a name, not a step up to another endpoint
 _COOKIE_S = 365 * 86_400
 _CRUMB_LENGTH = 64  # crumbs have 11 characters; error texts are longer or hold blanks, quotes or angle brackets
 _RETRY_AFTER_S = 60.0  # a vendor that just refused a crumb is not asked for another one sooner
@@ -47,9 +48,10 @@ class YahooSession(Session[Response]):
         self._clock = clock
         self._longest_s = longest_s
         if self._base:  # a proxy from the environment must not carry what is meant for this machine
-            super().__init__(impersonate="chrome", trust_env=False, curl_options={CurlOpt.NOPROXY: "*"})
+            options = {**_AS_IS, CurlOpt.NOPROXY: "*"}
+            super().__init__(impersonate="chrome", trust_env=False, curl_options=options)
         else:
-            super().__init__(impersonate="chrome")
+            super().__init__(impersonate="chrome", curl_options=_AS_IS)
 
     def request(self, method: Any, url: str, **options: Any) -> Response:  # type: ignore[override]
         """As in curl_cffi. The override keeps its names, which yfinance passes as keywords, and narrows the options."""

@@ -46,7 +46,7 @@ def test_one_wrong_symbol_is_found_where_it_is(desk: FaultDesk, fault: dict[str,
     ids=lambda value: value["name"] if isinstance(value, dict) else value,
 )
 def test_missing_bars_of_a_batch_fail_its_check(desk: FaultDesk, fault: dict[str, Any], evidence: str) -> None:
-    """F17, E41: a quarter of batch 1 lacks bars: its check of sessions fails with the symbols; the other batches pass."""
+    """F17, E41: a quarter of batch 1 lacks bars: its check of sessions fails with the symbols; others pass."""
     bad = desk.split().batches[1].symbols[::4]
     desk.world.fault(**fault, symbols=[f"{symbol}.AX" for symbol in bad])
 
@@ -60,7 +60,7 @@ def test_missing_bars_of_a_batch_fail_its_check(desk: FaultDesk, fault: dict[str
 
 
 def test_a_session_that_a_whole_batch_lacks_fails_its_check(desk: FaultDesk) -> None:
-    """F17, E41: no symbol of batch 1 has Wednesday: the check says so; of one symbol it is evidence, not a failure."""
+    """F17, E41: no symbol of batch 1 has Wednesday: the check says so; of one symbol it is evidence."""
     plan = desk.split()
     desk.world.fault("missing_day", days_ago=2, symbols=[f"{s}.AX" for s in plan.batches[1].symbols])
     lonely = plan.batches[0].symbols[7]
@@ -95,7 +95,7 @@ def test_an_announced_split_is_no_fault(desk: FaultDesk, adjusted: bool) -> None
 
 
 def test_a_unit_error_is_seen_against_the_day_before(desk: FaultDesk) -> None:
-    """E41: every bar of a symbol is a hundred times too high, so only yesterday's table can tell: the day's check does."""
+    """E41: all bars of a symbol are a hundred times too high: only the day's check, against yesterday, can tell."""
     desk.remember_list(EARLIER)
     desk.world.today(BEFORE)
     desk.run(BEFORE)
