@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from stocks_pipeline.domain.prices import Bars, Floats, Ints, day_number
 
 SETTLED = 100
-"""Closes before a MACD is believed: by then it no longer matters (1e-5) how its averages were started."""
+"""Closes before a MACD is believed. TA-Lib starts EMA 12 as the mean of the 12 closes up to the 26th, textbooks as that
+of the first 12; by now no more than 1e-5 of the difference is left."""
 _ATR = 14
 _RSI = 14
 

@@ -95,13 +95,17 @@ CATALOGUE: dict[str, Entry] = {
         for n in (20, 50, 200)
     },
     "rsi_14": Entry(Unit.INDEX, "RSI over 14 sessions, Wilder's smoothing", ("rsi", "relative strength"), 1),
-    "macd": Entry(Unit.PRICE, "EMA 12 minus EMA 26 of the closes", _MACD),
-    "macd_signal": Entry(Unit.PRICE, "EMA 9 of macd", (*_MACD, "signal")),
+    "macd": Entry(Unit.PRICE, "EMA 12 minus EMA 26 of the closes, each started as a plain mean", _MACD),
+    "macd_signal": Entry(Unit.PRICE, "EMA 9 of macd, started as a plain mean", (*_MACD, "signal")),
     "macd_histogram": Entry(Unit.PRICE, "macd minus macd_signal", (*_MACD, "histogram")),
     "bollinger_upper": Entry(Unit.PRICE, "mean of the last 20 closes + 2 population standard deviations", _BANDS),
     "bollinger_middle": Entry(Unit.PRICE, "mean of the last 20 closes", (*_BANDS, *_AVERAGE)),
     "bollinger_lower": Entry(Unit.PRICE, "mean of the last 20 closes - 2 population standard deviations", _BANDS),
-    "atr_14": Entry(Unit.PRICE, "true range over 14 sessions, Wilder's smoothing", _ATR),
+    "atr_14": Entry(
+        Unit.PRICE,
+        "true range over 14 sessions, Wilder's smoothing, started as a plain mean without the first bar's",
+        _ATR,
+    ),
     "atr_percent": Entry(Unit.LEVEL, "atr_14 / close, times 100", _ATR, 2),
     "vwap_20": Entry(
         Unit.PRICE,

@@ -48,17 +48,17 @@ def rank(own: History, session: date, others: Mapping[str, Any]) -> tuple[Peer, 
 
 def compare(own: History, session: date, name: str, other: History) -> Peer | None:
     """Pearson's correlation of the two daily returns between common sessions; None where there is none to speak of."""
-    _, mine, theirs = np.intersect1d(own.days, other.days, assume_unique=True, return_indices=True)
-    recent = own.days[mine] > day_number(months_before(session, _MONTHS))
-    recent &= own.days[mine] <= day_number(session)
-    if recent.sum() < LEAST_SESSIONS:
+    first = int(np.searchsorted(own.days, day_number(months_before(session, _MONTHS)), side="right"))
+    last = int(np.searchsorted(own.days, day_number(session), side="right"))
+    common, mine, theirs = np.intersect1d(own.days[first:last], other.days, assume_unique=True, return_indices=True)
+    if len(common) < LEAST_SESSIONS:
         return None
-    pair = [np.diff(np.log(values)) for values in (own.close[mine][recent], other.close[theirs][recent])]
-    first, second = (values - values.mean() for values in pair)
-    spread = math.sqrt(float(first @ first) * float(second @ second))
+    pair = (own.close[first:last][mine], other.close[theirs])
+    left, right = (returns - returns.mean() for returns in (np.diff(np.log(values)) for values in pair))
+    spread = math.sqrt(float(left @ left) * float(right @ right))
     if not spread:
         return None
-    return Peer(name, max(-1.0, min(1.0, float(first @ second) / spread)), int(recent.sum()))
+    return Peer(name, max(-1.0, min(1.0, float(left @ right) / spread)), len(common))
 
 
 def months_before(day: date, months: int) -> date:
