@@ -1,16 +1,16 @@
 """`stocks doctor`: is this desk fit to run, and if not, what to do.
 
 What belongs here: running the checks, each within a time limit, and printing them. What does not: the checks
-(doctor_checks.py for the machine and its stores, doctor_dagster.py for what Dagster knows).
+(doctor_checks.py for the machine, doctor_stores.py for what it writes to, doctor_dagster.py for what Dagster knows).
 """
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from stocks_pipeline.cli import doctor_checks
+from stocks_pipeline.cli import doctor_checks, doctor_stores
 from stocks_pipeline.cli.desk import open_instance, variables
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.cli.output import Exit, console, print_json, print_table, say
@@ -23,6 +23,16 @@ LIMIT_S = 10.0
 """A check that takes longer is a finding itself. An unreachable bucket or a locked file must not hang the doctor."""
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+LOOKS: Mapping[str, Callable[[Settings], Sequence[Finding]]] = {
+    "DAGSTER_HOME": doctor_stores.home,
+    "lake": doctor_stores.lake,
+    "limits": doctor_stores.control,
+    "disk": doctor_stores.disk,
+    "upstream": doctor_checks.upstream,
+    "clock": doctor_checks.clock,
+}
+"""What is looked at once the settings are known, in this order."""
 
 Check = Callable[[], Sequence[Finding]]
 
@@ -60,7 +70,7 @@ def examine(stack: ExitStack, limit_s: float) -> Iterator[Finding]:
         yield failed("settings", str(error), "correct that variable; README.md lists all of them")
         return
     yield doctor_checks.settings(found)
-    for name, check in doctor_checks.STORES.items():
+    for name, check in LOOKS.items():
         yield from bounded(name, lambda check=check: check(found), limit_s)  # type: ignore[misc]  # mypy: default
     yield from bounded("keys", lambda: doctor_checks.keys(found, env), limit_s)
     if not (found.dagster_home / "dagster.yaml").exists():

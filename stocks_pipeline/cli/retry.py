@@ -76,13 +76,13 @@ def retry_day(found: "Settings", market: "Market", day: date, *, pending: bool, 
         left = choose_batches(instance, market, after, pending=pending).batches
     healed = [n for n in chosen.batches if n not in left]
     code = exit_code(done, healed, left)
+    print_failures(found, done)
     if as_json:
         counts = {"asked": chosen.batches, "healed": healed, "left": [n for n in left if n in chosen.batches]}
         print_json({**counts, "day": after.to_dict(), "stages": stages_of(done), "exit": code.name.lower()})
     else:
         say(_sentence(market, day, chosen, healed))
         say(after.headline(), style="bold")
-        print_failures(done)
         if steps := after.next_steps():
             print_next(steps, title="What to do")
     return code

@@ -118,6 +118,8 @@ def run_day(found: "Settings", market: "Market", ask: Ask, *, as_json: bool, tri
             check_symbols(lake, market, ask)
         report = day_report(instance, market, lake, ask.day)
     code = exit_code(done, report) if done else Exit.INTERRUPTED
+    if done:
+        print_failures(found, done)
     if as_json:
         stages = stages_of(done) if done else []
         print_json({**report.to_dict(), "seconds": round(seconds, 1), "stages": stages, "exit": code.name.lower()})
@@ -173,7 +175,13 @@ def check_symbols(lake: "Lake", market: "Market", ask: Ask) -> None:
 def stages_of(done: "DayResult") -> list[dict[str, Any]]:
     """The stages for `--json`."""
     return [
-        {"stage": s.stage, "run_id": s.run_id, "success": s.success, "seconds": round(s.seconds, 2)}
+        {
+            "stage": s.stage,
+            "run_id": s.run_id,
+            "success": s.success,
+            "seconds": round(s.seconds, 2),
+            "message": one_line(s.message),
+        }
         for s in done.stages
     ]
 
@@ -193,7 +201,6 @@ def print_day(report: "DayReport", done: "DayResult", seconds: float) -> None:
 
     say(report.headline(), style="bold")
     print_report(report, f"{seconds:.1f}  ({', '.join(f'{s.stage} {s.seconds:.1f}' for s in done.stages)})")
-    print_failures(done)
     if steps := report.next_steps():
         print_next(steps, title="What to do")
 
@@ -205,11 +212,21 @@ def print_interrupted(report: "DayReport") -> None:
     complain(f"interrupted. {kept} of {report.date} are stored and stay; the same command goes on from there")
 
 
-def print_failures(done: "DayResult") -> None:
-    """One line a failed stage, on standard error."""
-    for stage in done.stages:
-        if not stage.success:
-            complain(f"{stage.stage} failed: {' '.join(stage.message.split())}")
+def print_failures(found: "Settings", done: "DayResult") -> None:
+    """One line a failed stage, on standard error, and the most likely cause on a newcomer's desk."""
+    bad = [stage for stage in done.stages if not stage.success]
+    for stage in bad:
+        complain(f"{stage.stage} failed: {one_line(stage.message)}")
+    if bad and found.upstream == "sandbox":
+        from stocks_pipeline.cli.sandbox_process import healthy
+
+        if not healthy(found.sandbox_url):
+            complain(f"no sandbox answers at {found.sandbox_url} (STOCKS_SANDBOX_URL); start it with: stocks sandbox")
+
+
+def one_line(text: str) -> str:
+    """The text on one line."""
+    return " ".join(text.split())
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
-from stocks_pipeline.cli import desk, doctor_checks, doctor_dagster
+from stocks_pipeline.cli import desk, doctor_checks, doctor_dagster, doctor_stores
 from stocks_pipeline.cli.doctor import bounded, examine, run_doctor
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok
 from stocks_pipeline.cli.output import Exit
@@ -86,7 +86,7 @@ def test_a_desk_that_never_ran_is_fit_and_stays_untouched(environment: Mapping[s
 def test_every_store_is_created_read_changed_and_deleted(home: Settings) -> None:
     """DAGSTER_HOME, the lake and the control file; afterwards nothing of the probe is left."""
     before = files(home.home)
-    for check in (doctor_checks.home, doctor_checks.lake, doctor_checks.control):
+    for check in (doctor_stores.home, doctor_stores.lake, doctor_stores.control):
         assert states(check(home)) == ["ok"], check
     assert {f for f in files(home.home) if not f.startswith("control.db-")} == before
     with sqlite3.connect(home.control_db) as con:
@@ -111,7 +111,7 @@ def test_a_lake_that_forgets_is_found_out() -> None:
 
     lake = Forgetful()
     with pytest.raises(LakeError, match="other bytes"):
-        doctor_checks.probe_lake(lake, "doctor/probe")  # type: ignore[arg-type]
+        doctor_stores.probe_lake(lake, "doctor/probe")  # type: ignore[arg-type]
     assert lake.deleted
 
 
@@ -119,7 +119,7 @@ def test_a_lake_that_cannot_be_used_fails_with_its_own_words(home: Settings) -> 
     """A file in the lake's place."""
     Path(home.lake).rmdir()
     Path(home.lake).write_text("not a folder")
-    (finding,) = doctor_checks.lake(home)
+    (finding,) = doctor_stores.lake(home)
     assert finding.state == "fail"
     assert "not a folder" in finding.what
     assert finding.do
@@ -127,10 +127,10 @@ def test_a_lake_that_cannot_be_used_fails_with_its_own_words(home: Settings) -> 
 
 def test_a_locked_control_file_fails(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody holds it: said within the wait, not hung."""
-    monkeypatch.setattr(doctor_checks, "BUSY_S", 0.05)
+    monkeypatch.setattr(doctor_stores, "BUSY_S", 0.05)
     holder = sqlite3.connect(home.control_db, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    (finding,) = doctor_checks.control(home)
+    (finding,) = doctor_stores.control(home)
     holder.execute("ROLLBACK")
     holder.close()
     assert (finding.state, "locked" in finding.what) == ("fail", True)
@@ -140,7 +140,7 @@ def test_a_cool_down_is_shown_with_its_reason(home: Settings) -> None:
     """Who wonders why nothing moves finds the limiter cooling."""
     limiter = open_limiter(str(home.control_db), "yahoo", [Rate(5, 1.0)], clock=SystemClock(), upstream="yahoo")
     limiter.cool_down(60, "HTTP 429")
-    found = doctor_checks.control(home)
+    found = doctor_stores.control(home)
     assert [(f.name, f.state) for f in found] == [("limits", "ok"), ("limits of yahoo", "warn")]
     assert "HTTP 429" in found[1].what
 
@@ -156,8 +156,8 @@ def test_a_sandbox_that_does_not_answer_is_a_warning(home: Settings) -> None:
 def test_free_space(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little warns, almost none fails."""
     for free, state in ((10 * 2**30, "ok"), (2**30, "warn"), (2**20, "fail")):
-        monkeypatch.setattr(doctor_checks.shutil, "disk_usage", lambda _, free=free: type("Usage", (), {"free": free}))
-        assert states(doctor_checks.disk(home)) == [state]
+        monkeypatch.setattr(doctor_stores.shutil, "disk_usage", lambda _, free=free: type("Usage", (), {"free": free}))
+        assert states(doctor_stores.disk(home)) == [state]
 
 
 @pytest.mark.parametrize(

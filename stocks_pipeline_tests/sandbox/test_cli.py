@@ -144,6 +144,17 @@ def test_a_day_of_nothing_is_a_failure(cli: Cli) -> None:
     assert code == 1
     assert "listing failed: The list of ASX cannot be had" in said
     assert "is not there: nothing is stored" in out
+    code, document = cli.json("run", "asx", "--date", str(DAY))
+    assert (code, document["stages"][0]["success"]) == (1, False)
+    assert document["stages"][0]["message"].startswith("The list of ASX cannot be had")
+
+
+def test_without_a_sandbox_the_command_that_starts_it_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first mistake a newcomer makes."""
+    monkeypatch.setenv("STOCKS_SANDBOX_URL", "http://127.0.0.1:9")
+    code, _, said = cli.run("run", "asx", "--date", str(DAY), "--limit", "2", "--json")
+    assert code == 1
+    assert said.splitlines()[-1].endswith("start it with: stocks sandbox")
 
 
 def test_an_unlisted_symbol_is_refused_when_the_list_comes(cli: Cli) -> None:
