@@ -48,10 +48,16 @@ def parse_batch_key(key: str) -> tuple[date, int]:
     Raises:
         ValueError: not of the form `2025-12-05|7`.
     """
-    day, separator, batch = key.partition("|")
-    if not separator or not batch.isdigit():
+    day, _, batch = key.partition("|")
+    try:
+        found = date.fromisoformat(day), int(batch)
+    except ValueError:
+        found = None
+    if (
+        found is None or found[1] < 0 or batch_key(*found) != key
+    ):  # a second spelling would be a second partition of one file
         raise ValueError(f"{key!r} is no session × batch key such as 2025-12-05|7")
-    return date.fromisoformat(day), int(batch)
+    return found
 
 
 DAY = "day"
