@@ -1,4 +1,7 @@
-"""From the bars of one answer to price rows: the columns that only the caller knows, added."""
+"""From the bars of one answer to price rows: the columns that only the caller knows, added.
+
+What belongs here: that one step, the same for every market and for the tickers. What does not: the columns (schemas.py).
+"""
 
 from datetime import datetime
 from typing import Any

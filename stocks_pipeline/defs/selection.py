@@ -1,4 +1,7 @@
-"""Which symbols a run is about: one rule for the split, the fetch and the CLI."""
+"""Which symbols a run is about: one rule for the split, the fetch and the CLI.
+
+What belongs here: choosing from a day's list by name and number. What does not: where the list comes from (listing.py).
+"""
 
 import difflib
 from collections.abc import Sequence

@@ -1,4 +1,8 @@
-"""Run config of the reports' stages: what a person may ask of one run, from the Launchpad or the CLI."""
+"""Run config of the reports' stages: what a person may ask of one run, from the Launchpad or the CLI.
+
+What belongs here: typed fields with ranges and the sentence that the Launchpad shows. What does not: settings of the
+machine (settings.py) and the config of the markets (defs/config.py).
+"""
 
 import dagster as dg
 from pydantic import Field
