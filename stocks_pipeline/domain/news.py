@@ -23,8 +23,11 @@ _RAW_FACTOR = 8  # of an endless input only so many times the limit is looked at
 _PASSES = 8  # an entity may hide an entity; what is left after so many passes is dropped with its ampersand
 _TAG = re.compile(r"<[!?/]?[a-zA-Z][^<>]*>|<!--.*?-->|<[^<>]*>", re.DOTALL)
 _DEAD = re.compile(r"<(script|style|template|iframe)\b[^>]*>.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
-_ADDRESS = re.compile(r"\b(?:[a-z][a-z0-9+.-]{1,20}://|www\.|(?:javascript|data|mailto|vbscript):)\S*", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?=#|[a-zA-Z]\w*;)")
+_ADDRESS = re.compile(
+    r"\b(?:[a-z][a-z0-9+.-]{1,20}://|www\.(?=\w)|(?:javascript|vbscript|mailto):(?=\S)|data:(?=\w+/))\S*|://\S*",
+    re.IGNORECASE,
+)
+)
 _MARKUP = re.compile(r"[<>{}\[\]`*_#|\\~^]")
 _SPACE = re.compile(r"\s+")
 _MARKS = re.compile(
