@@ -27,7 +27,6 @@ _ADDRESS = re.compile(
     r"\b(?:[a-z][a-z0-9+.-]{1,20}://|www\.(?=\w)|(?:javascript|vbscript|mailto):(?=\S)|data:(?=\w+/))\S*|://\S*",
     re.IGNORECASE,
 )
-)
 _MARKUP = re.compile(r"[<>{}\[\]`*_#|\\~^]")
 _SPACE = re.compile(r"\s+")
 _MARKS = re.compile(

@@ -16,7 +16,8 @@ NASTY = [
     "&amp;lt;", "&#60;", "&#x3c;", "&", "{close}", "{{", "}", "[x](javascript:alert(1))", "![](http://e.vil/p.png)",
     "`", "**", "__", "# ", "|", "\\", "~~", "^", "https://e.vil", "www.e.vil", "\u202e", "\u2066", "\u200b", "\u200d",
     "\ufeff", "\u00ad", "\x00", "\x1b[31m", "\r\n", "\u2028", "\u2029", "\u0301" * 40, "\ufe0f", "\u3164",
-    "\u2800", "\U000e0041", "\U000e0100", "\ud800", "\uffff", "\ue000", "\uff1c", "\uff1e", "\uff5b", "\u00bd", "\uff05", " ", "A", "Tết",
+    "\u2800", "\U000e0041", "\U000e0100", "\ud800", "\uffff", "\ue000", "\uff1c", "\uff1e", "\uff5b", "\u00bd",
+    "\uff05", " ", "A", "Tết",
 ]  # fmt: skip
 SHOWN_NEVER = set("<>{}[]`*_#|\\~^")
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
