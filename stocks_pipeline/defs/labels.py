@@ -1,6 +1,6 @@
 """From the bars of one answer to price rows: the columns that only the caller knows, added.
 
-What belongs here: that one step, the same for every market and for the tickers. What does not: the columns (schemas.py).
+What belongs here: that one step, the same for every market and for the tickers. What does not: columns (schemas.py).
 """
 
 from datetime import datetime

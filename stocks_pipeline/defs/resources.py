@@ -6,6 +6,7 @@ variable needs no restart. What does not: behaviour. Tests hand in plain objects
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -62,15 +63,15 @@ class AsxListingResource(dg.ConfigurableResource[Any]):
 
     def open(self) -> "AsxListing":
         """The gateway."""
-        from stocks_pipeline.upstream.asx import AsxListing
-        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.asx import DEFAULT_POLICY, AsxListing
 
         settings = Settings.load()
         return AsxListing(
             base_url=settings.base_url,
             limiter=upstream_limiter(settings, "asx", 1),
             clock=SystemClock(),
-            policy=RetryPolicy(budget_s=settings.retry_budget_s),
+            policy=replace(DEFAULT_POLICY, budget_s=settings.retry_budget_s),
+            request_timeout_s=settings.request_timeout_s,
         )
 
 
