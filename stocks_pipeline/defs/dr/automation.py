@@ -1,0 +1,186 @@
+"""What runs by itself for the mornings: two schedules, and the chain from data to reports to the summary.
+
+What belongs here: jobs, schedules, sensors, and the requests they make. What does not: the stages. Reports cost money,
+so whatever starts them is shipped switched off; one click switches it on.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+
+from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, CHAIN_TAG, ENDED, LOOK_BACK, UPSTREAM_TAG
+from stocks_pipeline.defs.chain import MEMORY_S
+from stocks_pipeline.defs.dr.master import GROUP, listed_tickers
+from stocks_pipeline.defs.spans import span_tags, spans
+from stocks_pipeline.partitions import BANGKOK, parse_ticker_key, ticker_key
+from stocks_pipeline.partitions import tickers as ticker_partitions
+
+DATA = dg.AssetKey([GROUP, "ticker_data"])
+REPORTS = dg.AssetKey([GROUP, "ticker_reports"])
+
+fetch_job = dg.define_asset_job(
+    "dr_fetch",
+    selection=[dg.AssetKey([GROUP, "ticker_master"]), DATA],
+    description="Fetch a year of bars of each ticker of the morning.",
+    tags={UPSTREAM_TAG: "yahoo"},
+)
+reports_job = dg.define_asset_job(
+    "dr_reports",
+    selection=[REPORTS],
+    description="Write the report of each ticker whose data is stored. Calls the model: it costs money.",
+    tags={UPSTREAM_TAG: "model"},
+)
+summary_job = dg.define_asset_job(
+    "dr_summary",
+    selection=[dg.AssetKey([GROUP, "precompute_summary"])],
+    description="Count the morning's reports.",
+)
+
+
+def morning_requests(
+    instance: dg.DagsterInstance, day: date, tickers: Sequence[str], *, cause: str, tags: dict[str, str]
+) -> list[dg.RunRequest]:
+    """One request a contiguous span of tickers, in the order in which the partitions were added; usually one."""
+    name = ticker_partitions().name or ""
+    runs = spans(instance.get_dynamic_partitions(name), tickers)
+    return [
+        dg.RunRequest(
+            run_key=f"{cause}-{number}" if number else cause,
+            tags={**span_tags(ticker_key(day, run[0]), ticker_key(day, run[-1])), "execution_name": cause, **tags},
+        )
+        for number, run in enumerate(runs)
+    ]
+
+
+def add_active_tickers(instance: dg.DagsterInstance) -> list[str]:
+    """The active tickers of the list, made partitions where they are not yet."""
+    active = [t.dr for t in listed_tickers() if t.active]
+    instance.add_dynamic_partitions(ticker_partitions().name or "", active)
+    return active
+
+
+def _morning(context: dg.ScheduleEvaluationContext, name: str) -> list[dg.RunRequest]:
+    tick: datetime = context.scheduled_execution_time
+    tickers = add_active_tickers(context.instance)
+    tags = {"source": "scheduler", "triggered_by": name}
+    cause = f"{name.removeprefix('daily_')}-{tick:%Y%m%d-%H%M%S}"
+    return morning_requests(context.instance, tick.date(), tickers, cause=cause, tags=tags)
+
+
+@dg.schedule(
+    job=fetch_job,
+    cron_schedule="0 5 * * 1-5",
+    execution_timezone=BANGKOK,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="05:00 in Bangkok, 22:00 UTC the day before: after New York's close.",
+)
+def daily_ticker_fetch(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    """The morning's data."""
+    return _morning(context, "daily_ticker_fetch")
+
+
+@dg.schedule(
+    job=reports_job,
+    cron_schedule="20 5 * * 1-5",
+    execution_timezone=BANGKOK,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="05:20 in Bangkok, the fixed-time way. Off: `dr_precompute` starts when the data is there.",
+)
+def daily_precompute(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    """The morning's reports, by the clock."""
+    return _morning(context, "daily_precompute")
+
+
+def precompute_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
+    """Reports by completion: of exactly the tickers whose data a fetch run brought, late ones when they come."""
+
+    @dg.sensor(
+        name="dr_precompute",
+        job=reports_job,
+        minimum_interval_seconds=CHAIN_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Starts the reports of the tickers whose data arrived, when their fetch ended. Off: it costs money.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = (clock or SystemClock()).time()
+        found = [
+            request
+            for run_id in ended_runs(context.instance, fetch_job.name, DATA, now)
+            for request in reports_after(context.instance, run_id)
+        ]
+        yield from found
+        if not found:
+            yield dg.SkipReason("No fetch run brought new data in the last day and a half.")
+
+    return sensor
+
+
+def reports_after(instance: dg.DagsterInstance, run_id: str) -> list[dg.RunRequest]:
+    """Requests for the tickers that a fetch run fetched; those it only logged again had their turn."""
+    days: dict[date, list[str]] = {}
+    for key, metadata in made_by(instance, run_id, DATA):
+        if "reused_from" not in metadata:
+            day, ticker = parse_ticker_key(key)
+            days.setdefault(day, []).append(ticker)
+    tags = {"source": "scheduler", "action": "precompute", "triggered_by": "dr_precompute"}
+    return [
+        request
+        for day, tickers in sorted(days.items())
+        for request in morning_requests(
+            instance, day, tickers, cause=f"precompute-{day:%Y%m%d}-{run_id[:8]}", tags=tags
+        )
+    ]
+
+
+def summary_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
+    """The summary, whenever a run of reports ended, well or badly."""
+
+    @dg.sensor(
+        name="dr_summary_chain",
+        job=summary_job,
+        minimum_interval_seconds=CHAIN_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Counts the morning again whenever a run of reports ended.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = (clock or SystemClock()).time()
+        ended = ended_runs(context.instance, reports_job.name, REPORTS, now)
+        found = [(run_id, day) for run_id in ended for day in _days_of(context.instance, run_id)]
+        if not found:
+            yield dg.SkipReason("No run of reports ended in the last day and a half.")
+        for run_id, day in found:
+            yield dg.RunRequest(
+                run_key=f"dr-summary-{day}-{run_id}",
+                partition_key=day.isoformat(),
+                tags={"source": "chain", "triggered_by": "dr_summary_chain", "execution_name": f"summary-{run_id[:8]}"},
+            )
+
+    return sensor
+
+
+def ended_runs(instance: dg.DagsterInstance, job: str, asset: dg.AssetKey, now: float) -> list[str]:
+    """Newest ended runs of a stage, by its job or materialized by hand; not those of the foreground."""
+    return [
+        record.dagster_run.run_id
+        for record in instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=LOOK_BACK)
+        if record.dagster_run.job_name == job or asset in (record.dagster_run.asset_selection or ())
+        if record.dagster_run.tags.get(CHAIN_TAG) != "foreground"
+        if now - (record.end_time or 0.0) <= MEMORY_S
+    ]
+
+
+def made_by(instance: dg.DagsterInstance, run_id: str, asset: dg.AssetKey) -> list[tuple[str, Any]]:
+    """Partitions of the asset that a run materialized, with their metadata."""
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    made = [entry.asset_materialization for entry in events if entry.asset_materialization]
+    return [(m.partition, m.metadata) for m in made if m.asset_key == asset and m.partition]
+
+
+def _days_of(instance: dg.DagsterInstance, run_id: str) -> list[date]:
+    run = instance.get_run_by_id(run_id)
+    tags = run.tags if run else {}
+    keys = [tags.get(name) for name in ("dagster/partition", "dagster/asset_partition_range_start")]
+    return sorted({parse_ticker_key(key)[0] for key in keys if key})

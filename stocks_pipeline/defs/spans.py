@@ -1,0 +1,25 @@
+"""From chosen keys to runs: Dagster asks for a range, so a choice becomes as few ranges as it has gaps.
+
+A range that covers more than was chosen would turn the others red when the run fails, so no range does.
+"""
+
+from collections.abc import Collection, Sequence
+
+
+def spans(order: Sequence[str], chosen: Collection[str]) -> list[list[str]]:
+    """The chosen keys in `order`, cut wherever a key between them was not chosen. Keys outside `order` are left out."""
+    wanted = set(chosen)
+    runs: list[list[str]] = [[]]
+    for key in order:
+        if key in wanted:
+            runs[-1].append(key)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def span_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of one run over the partitions from first to last."""
+    if first == last:
+        return {"dagster/partition": first}
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
