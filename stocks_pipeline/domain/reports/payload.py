@@ -1,0 +1,176 @@
+"""A finished report as it is stored: the JSON payload under the seed's keys, and the Markdown file beside it.
+
+What belongs here: the keys, and turning what the stages made into JSON types. What does not: writing files, the PDF
+(page.py, render.py). The same input gives the same bytes.
+
+The seed's keys: narrative_report, chart_base64, user_facing_scores, timing_metrics {fetch_data, news, ai_analysis,
+chart} in seconds, api_costs. Ours: evidence, facts, verdict, score_parts and the report's own data.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from stocks_pipeline.domain.news import NewsItem
+from stocks_pipeline.domain.reports.display import long_date
+from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
+from stocks_pipeline.domain.reports.placeholders import Narrative, escaped, shown_in_text
+from stocks_pipeline.domain.reports.scores import explained, present
+from stocks_pipeline.domain.reports.weighing import Score
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds of each step; None for a step that was not taken."""
+
+    fetch_data: float | None
+    news: float | None
+    ai_analysis: float | None
+    chart: float | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the model was paid, over all calls of the report. `usd` None: the provider told no price."""
+
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: Decimal | None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Which execution made the report, and when (aware)."""
+
+    execution_id: str
+    generated_at: datetime
+
+
+class Problem(Protocol):
+    """A finding of the verifier, as it is stored."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def at(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+
+
+class Verdict(Protocol):
+    """A verdict, as it is stored."""
+
+    @property
+    def passed(self) -> bool: ...
+    @property
+    def findings(self) -> Sequence[Problem]: ...
+    @property
+    def numbers_checked(self) -> int: ...
+
+
+def build_payload(  # noqa: PLR0913  what five stages made, each by its name
+    *,
+    sheet: FactSheet,
+    narrative: Narrative,
+    verdict: Verdict,
+    scores: Mapping[str, Score],
+    chart_png: bytes,
+    news: Sequence[NewsItem],
+    timings: Timings,
+    costs: Costs,
+    execution: Execution,
+) -> dict[str, Any]:
+    """The payload as JSON types; money is text, times are ISO in UTC.
+
+    Raises:
+        KeyError: the sheet lacks the facts that head a report (ticker, company_name, session).
+    """
+    findings = [{"kind": one.kind, "at": one.at, "text": one.text, "why": one.why} for one in verdict.findings]
+    return {
+        "ticker": sheet.facts["ticker"].value,
+        "company_name": sheet.facts["company_name"].value,
+        "session": _session(sheet),
+        "stance": narrative.stance,
+        "execution_id": execution.execution_id,
+        "generated_at": _utc(execution.generated_at),
+        "model": costs.model,
+        "narrative_report": narrative.text,
+        "user_facing_scores": present(scores),
+        "timing_metrics": {name: _seconds(value) for name, value in asdict(timings).items()},
+        "api_costs": {**asdict(costs), "usd": None if costs.usd is None else format(costs.usd, "f")},
+        "evidence": [asdict(one) for one in narrative.evidence],
+        "verdict": {"passed": verdict.passed, "numbers_checked": verdict.numbers_checked, "findings": findings},
+        "news_items": [{**asdict(item), "published_at": _utc(item.published_at)} for item in news],
+        "score_parts": explained(scores),
+        "facts": sheet.to_dict(),
+        "chart_base64": base64.b64encode(chart_png).decode("ascii"),
+    }
+
+
+def payload_json(payload: Mapping[str, Any]) -> bytes:
+    """The payload as it is stored.
+
+    Raises:
+        ValueError: a number in it is not finite.
+    """
+    return json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def markdown(payload: Mapping[str, Any], *, chart: str | None = None) -> str:
+    """The report for people: the text, the scores and where each figure comes from. `chart` is a file name to show."""
+    sheet = FactSheet.from_dict(payload["facts"])
+    heading, _, rest = payload["narrative_report"].partition("\n")
+    parts = [heading, *([f"![Price chart]({chart})"] if chart else []), rest.strip()]
+    parts.append("## Scores\n\n" + "\n".join(_score_rows(payload["score_parts"])))
+    parts.append("## Where the figures come from\n\n" + "\n".join(_source_rows(payload["evidence"], sheet)))
+    cost = payload["api_costs"]["usd"]
+    paid = f"{cost} USD" if cost is not None else "at a cost the provider did not tell"
+    parts.append(
+        f"Written {payload['generated_at']} by {escaped(payload['model'] or 'an unnamed model')}, {paid}; "
+        f"execution {escaped(payload['execution_id'])}. Not investment advice."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _score_rows(scores: Mapping[str, Any]) -> list[str]:
+    rows = ["| score | 0 to 10 | made of |", "|---|---:|---|"]
+    for name, score in scores.items():
+        shown = "–" if score["value"] is None else f"{score['value']:.1f}"
+        made = "; ".join(
+            f"{one['name']} {'–' if one['value'] is None else format(one['value'], '.1f')} ({one['why']})"
+            for one in score["parts"]
+        )
+        label = name.replace("_", " ") + (", better low" if score["better"] == "low" else "")
+        rows.append(f"| {label} | {shown} | {escaped(score['reason'] or made)} |")
+    return rows
+
+
+def _source_rows(evidence: Sequence[Mapping[str, Any]], sheet: FactSheet) -> list[str]:
+    rows = ["| fact | value | session | how | from |", "|---|---|---|---|---|"]
+    for name in dict.fromkeys(one["fact"] for one in evidence):
+        fact: Fact = sheet.facts[name]
+        shown = shown_in_text(fact, sheet.currency)
+        cells = (f"`{name}`", shown, long_date(fact.as_of), escaped(fact.formula), escaped(fact.source))
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def _session(sheet: FactSheet) -> str:
+    session = sheet.facts["session"].value
+    return session if isinstance(session, str) else session.isoformat()  # type: ignore[union-attr] # a DATE is a date
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
