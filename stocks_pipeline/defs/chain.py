@@ -13,6 +13,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from stocks_pipeline.defs.spans import span_tags
 from stocks_pipeline.partitions import batch_key
 
 MEMORY_S = 36 * 3600.0
@@ -91,10 +92,7 @@ def partition_tags(hop: Hop) -> dict[str, str]:
 
 def batch_range_tags(day: date, batches: Sequence[int]) -> dict[str, str]:
     """Tags of one run over a contiguous range of batches of one day."""
-    first, last = batch_key(day, min(batches)), batch_key(day, max(batches))
-    if first == last:
-        return {"dagster/partition": first}
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    return span_tags(batch_key(day, min(batches)), batch_key(day, max(batches)))
 
 
 def prices_config(market: str, **fields: Any) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def precompute_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
         job=reports_job,
         minimum_interval_seconds=CHAIN_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Starts the reports of the tickers whose data arrived, when their fetch ended. Off: it costs money.",
+        description="Starts the reports of the tickers whose data arrived, once their fetch ended. Off: it costs.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = (clock or SystemClock()).time()
