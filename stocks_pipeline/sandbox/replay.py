@@ -50,16 +50,16 @@ class ReplayMarket:
         files = sorted(folder.glob("yahoo_*.parquet"))
         if not files:
             raise ReplayError(f"no yahoo_*.parquet in {folder}")
-        self._histories = {symbol: history for file in files for symbol, history in _read(file).items()}
+        self._histories: dict[str, list[History]] = {}
+        for file in files:
+            for symbol, history in _read(file).items():
+                self._histories.setdefault(symbol, []).append(history)
         self._listings = _listing_files(folder)
         self._cached = lru_cache(maxsize=_CACHED)(self._series)
 
     def series(self, symbol: str, now: int) -> Series | None:
-        history = self._histories.get(symbol)
-        if history is None:
-            return None
-        bars = int(np.searchsorted(history.ts, now, side="right"))
-        return self._cached(symbol, bars) if bars else None
+        found = self._recorded(symbol, now)
+        return None if found is None else self._cached(symbol, *found)
 
     def companies(self, day: date) -> list[ListedCompany]:
         listing = self.listing_file(day)
@@ -73,8 +73,20 @@ class ReplayMarket:
         known = [file for file in self._listings if file.day <= day] or self._listings[:1]
         return known[-1].path.read_bytes() if known else None
 
-    def _series(self, symbol: str, bars: int) -> Series:
-        history = self._histories[symbol]
+    def _recorded(self, symbol: str, now: int) -> tuple[int, int] | None:
+        """Which recording of the symbol was newest at `now`, and how many of its bars there were by then.
+
+        Two files may hold one symbol in different years, on different bases: they are never mixed.
+        """
+        begun = [
+            (int(history.ts[bars - 1]), number, bars)
+            for number, history in enumerate(self._histories.get(symbol, ()))
+            if (bars := int(np.searchsorted(history.ts, now, side="right")))
+        ]
+        return max(begun)[1:] if begun else None
+
+    def _series(self, symbol: str, number: int, bars: int) -> Series:
+        history = self._histories[symbol][number]
         return history.as_of(bars, int(history.ts[bars - 1]))
 
 

@@ -1,6 +1,6 @@
 """The replayed market: recorded bars as they would have been shown on a day in their range."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -108,3 +108,20 @@ def test_the_shared_recordings_come_back_bit_for_bit() -> None:
         for name in ("open", "high", "low", "close", "adj_close", "volume"):
             assert np.array_equal(getattr(series, name), [row[name] for row in rows]), (symbol, name)
     assert len(market.companies(date(2025, 12, 5))) == 1985
+
+
+def test_two_recordings_of_a_symbol_are_never_mixed(tmp_path: Path) -> None:
+    """Each day is answered from the recording that was newest then: a later file does not hide an earlier one."""
+    for name, first in (("yahoo_old", date(2024, 3, 11)), ("yahoo_us", date(2025, 1, 6))):
+        days = [first + timedelta(days=n) for n in range(3)]
+        close = [100.0 if name == "yahoo_old" else 50.0] * 3
+        columns = {**dict.fromkeys(("open", "high", "low", "close", "adj_close"), close), "symbol": ["NVDA"] * 3}
+        columns |= {"date": days, "volume": [1] * 3, "dividends": [0.0] * 3, "splits": [0.0] * 3}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    market = ReplayMarket(tmp_path)
+    closes = {}
+    for day in (date(2024, 3, 10), date(2024, 3, 13), date(2025, 1, 8)):
+        now = int(datetime(day.year, day.month, day.day, 22, tzinfo=UTC).timestamp())
+        series = market.series("NVDA", now)
+        closes[day] = None if series is None else (len(series.close), float(series.close[-1]))
+    assert list(closes.values()) == [None, (3, 100.0), (3, 50.0)]
