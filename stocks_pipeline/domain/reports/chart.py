@@ -36,6 +36,7 @@ _MARGIN = 14.0
 _NAME_COLUMNS, _TICKER_COLUMNS = 52, 16
 _MONTH_LABEL = 44.0  # pixels a label takes
 _DAY_MARKS = 8
+_BELOW_HEADING = 64
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ class ChartTitle:
     currency: str | None = None
 
 
-def draw_chart(bars: Any, title: ChartTitle, *, decimals: int | None = None) -> str:
+def draw_chart(bars: Any, title: ChartTitle, *, decimals: int | None = None, heading: bool = True) -> str:
     """The SVG text, WIDTH by HEIGHT units, of schemas.PRICES rows of one symbol sorted by session.
 
     `decimals` are those of the newest price, as the report prints it; None takes what the price's size suggests.
+    Without `heading` the picture begins at its legend, for a page that has a heading of its own.
 
     Raises:
         ValueError: no bar has a close.
@@ -66,14 +68,15 @@ def draw_chart(bars: Any, title: ChartTitle, *, decimals: int | None = None) -> 
     frame = Frame(frame.canvas, data, right=WIDTH - 22 - 7.2 * letters)
     price, volume, rsi, macd = panels = stacked(low, high)
     frame.canvas.box(0, 0, WIDTH, HEIGHT, fill="#ffffff")
-    _heading(frame, title, last)
+    if heading:
+        _heading(frame, title, last)
     _legend(frame)
     _time_axis(frame, panels)
     draw_price(frame, price, last)
     draw_volume(frame, volume)
     draw_rsi(frame, rsi)
     draw_macd(frame, macd)
-    return frame.canvas.svg()
+    return frame.canvas.svg(top=0 if heading else _BELOW_HEADING)
 
 
 def price_decimals(price: float) -> int:

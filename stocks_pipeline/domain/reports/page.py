@@ -61,7 +61,7 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
     return Page(
         ticker=payload["ticker"],
         company=payload["company_name"],
-        session=f"Session of {long_date(datetime.fromisoformat(payload['session']).date())}",
+        session=f"{sheet.ticker.exchange} · session of {long_date(datetime.fromisoformat(payload['session']).date())}",
         stance=payload["stance"],
         key_facts=tuple((label, _shown(sheet, name)) for name, label in KEY_FACTS),
         sections=sections_of(payload["narrative_report"]),

@@ -19,8 +19,11 @@ from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
 
 LANGUAGES = {
     "en": "English.",
-    "th": "Thai (ภาษาไทย), for readers in Thailand. Prose in Thai, placeholders unchanged. Write no number as a Thai "
-    "word either, and leave a space before and after each placeholder. WORDS need not be used.",
+    "th": "Thai (ภาษาไทย), for readers in Thailand; placeholders and stance stay as they are, with a space before and "
+    "after each placeholder. No number in Thai words either. Instead of WORDS use their Thai names: ราคาปิด, "
+    "ราคาปิดก่อนหน้า, เส้นค่าเฉลี่ยระยะสั้น, ระยะกลาง, ระยะยาว, ผลตอบแทนรายวัน, รายสัปดาห์, รายเดือน, หลายเดือน, รายปี, RSI, MACD, "
+    "เส้นสัญญาณ, ฮิสโตแกรม, กรอบบน, กรอบล่าง, ช่วงการแกว่ง, ราคาถ่วงน้ำหนักปริมาณ, ปริมาณ, จุดสูงสุด, จุดต่ำสุด, ความผันผวน, "
+    "เปอร์เซ็นไทล์, ปันผล, สหสัมพันธ์, ข่าว.",
 }
 TONES = {
     "plain": "calm and plain, for a reader who knows the words but not this share.",

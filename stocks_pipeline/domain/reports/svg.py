@@ -162,11 +162,12 @@ class Canvas:
         """A filled circle."""
         self._parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{colour}"/>')
 
-    def svg(self) -> str:
-        """The whole picture."""
+    def svg(self, *, top: int = 0) -> str:
+        """The picture from y = `top` downwards."""
+        height = self.height - top
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '
-            f'viewBox="0 0 {self.width} {self.height}" font-family="{FONTS}">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{height}" '
+            f'viewBox="0 {top} {self.width} {height}" font-family="{FONTS}">'
         )
         return head + "".join(self._parts) + "</svg>"
 
