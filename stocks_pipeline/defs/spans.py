@@ -1,6 +1,8 @@
 """From chosen keys to runs: Dagster asks for a range, so a choice becomes as few ranges as it has gaps.
 
 A range that covers more than was chosen would turn the others red when the run fails, so no range does.
+
+What belongs here: that cut, free of assets. What does not: which keys are chosen, and starting the runs.
 """
 
 from collections.abc import Collection, Sequence
