@@ -38,7 +38,9 @@ def enter(found: Settings) -> None:
         found.control_db.parent.mkdir(parents=True, exist_ok=True)
         target = found.dagster_home / "dagster.yaml"
         if not target.exists():
-            shutil.copyfile(TEMPLATE, target)
+            part = target.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(TEMPLATE, part)
+            part.replace(target)  # whole or not at all: another first command may be reading it
     except OSError as error:
         fail(
             f"DAGSTER_HOME: cannot use {found.dagster_home}: {error.strerror}. Set STOCKS_HOME to a folder of yours.",
@@ -73,8 +75,12 @@ def open_instance(found: Settings) -> Iterator["dg.DagsterInstance"]:
     """The desk's Dagster instance."""
     enter(found)
     import dagster as dg
+    from filelock import FileLock
 
-    with dg.DagsterInstance.get() as instance:
+    # Two first commands at once would both create its storage, and a database stamped twice never opens again.
+    with FileLock(found.dagster_home / "opening.lock"):
+        opened = dg.DagsterInstance.get()
+    with opened as instance:
         yield instance
 
 
