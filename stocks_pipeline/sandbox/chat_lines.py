@@ -101,8 +101,8 @@ BANDS = Line(
     ("bollinger_lower", "bollinger_upper"),
     {
         "any": (
-            "The Bollinger bands lie at {bollinger_lower} and {bollinger_upper}, which frames the usual swings.",
-            "Usual swings stay inside the Bollinger bands of {bollinger_lower} and {bollinger_upper}.",
+            "The lower Bollinger band lies at {bollinger_lower} and the upper Bollinger band at {bollinger_upper}.",
+            "Usual moves stay between the lower band of {bollinger_lower} and the upper band of {bollinger_upper}.",
         )
     },
 )
@@ -138,17 +138,20 @@ MACD = Line(
     by="macd_histogram",
 )
 VOLUME = Line(
-    ("volume", "volume_sma_20", "volume_ratio"),
+    ("volume", "volume_sma_20"),
     {
-        "high": (
-            "Volume was {volume} against an average of {volume_sma_20}, a ratio of {volume_ratio} and heavier than usual.",
-        ),
-        "low": (
-            "Volume was {volume} against an average of {volume_sma_20}, a ratio of {volume_ratio} and lighter than usual.",
-        ),
-        "mid": (
-            "Volume was {volume} against an average of {volume_sma_20}, a ratio of {volume_ratio} and close to usual.",
-        ),
+        "any": (
+            "Volume was {volume} against an average volume of {volume_sma_20}.",
+            "Volume came to {volume}, where the average volume is {volume_sma_20}.",
+        )
+    },
+)
+TURNOUT = Line(
+    ("volume_ratio",),
+    {
+        "high": ("Trading was busier than usual, with a volume ratio of {volume_ratio}.",),
+        "low": ("Trading was quieter than usual, with a volume ratio of {volume_ratio}.",),
+        "mid": ("Trading was about as busy as usual, with a volume ratio of {volume_ratio}.",),
     },
     by="volume_ratio",
     band=(0.8, 1.2),
@@ -207,8 +210,8 @@ HEADLINES = tuple(
         (f"news_{at}", f"news_{at}_date"),
         {
             "any": (
-                f'A headline of {{news_{at}_date}} in the news reads: "{{news_{at}}}".',
-                f'Among the news of {{news_{at}_date}} is the headline "{{news_{at}}}".',
+                f"A headline published on {{news_{at}_date}} reads {{news_{at}}}.",
+                f"Among the news published on {{news_{at}_date}} is the headline {{news_{at}}}.",
             )
         },
     )
@@ -216,7 +219,7 @@ HEADLINES = tuple(
 )
 NO_INFERENCE = Line((), {"any": ("Headlines are quoted as they were published and are not evidence of value.",)})
 
-TAKEAWAYS = (CLOSE, QUARTER_YEAR, LONG, RSI, VOLUME)
+TAKEAWAYS = (CLOSE, QUARTER_YEAR, LONG, RSI, TURNOUT)
 TREND = (CLOSE, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP)
-MOMENTUM = (RSI, RSI_RANK, MACD, VOLUME, ATR)
+MOMENTUM = (RSI, RSI_RANK, MACD, VOLUME, TURNOUT, ATR)
 RISKS = (VOLATILITY, DRAWDOWN, BREAKDOWN, PEER, DIVIDEND)

@@ -65,7 +65,8 @@ ENDPOINTS = ("chart", "quote", "summary", "timeseries", "crumb", "cookie", "cons
              "key", "credits", "news", "*")  # fmt: skip
 _LISTINGS = ("listing", "directory")
 _SYMBOL_WIDE = ("chart", "quote", "summary")
-_ALSO_CHAT = {"slow": ("chart", "chat"), "truncated": (*_LISTINGS, "chat"), "unknown": _SYMBOL_WIDE}
+_ALSO_CHAT = {"slow": ("chart", "chat"), "truncated": (*_LISTINGS, "chat"), "unknown": _SYMBOL_WIDE,
+              "401": ("chat", "key")}  # fmt: skip
 
 
 def _default_endpoints(name: str) -> tuple[str, ...]:
