@@ -252,7 +252,8 @@ def test_no_stored_dividend_is_no_yield() -> None:
     assert sheet(flat(400)).absent["dividend_yield_12m"] == "no dividend is stored in the year"
     rows = flat(400, close=10.0)
     rows[-100] |= {"dividend": 0.5, "close": math.nan}
-    rows[0] |= {"dividend": 9.0}
+    bars = {bar["session"]: bar for bar in rows}
+    bars[date(2023, 3, 14)] |= {"dividend": 9.0}  # the same day a year earlier is no longer in the year
     expected = 0.5 / rows[-1]["close"] * 100
     assert sheet(rows).facts["dividend_yield_12m"].value == pytest.approx(expected)
 

@@ -73,6 +73,19 @@ def test_the_strongest_come_first_and_no_more_than_five() -> None:
     assert rank(past, SESSION, {name: history(rows, SESSION) for name, rows in others.items()}) == found
 
 
+def test_a_weak_correlation_is_no_peer() -> None:
+    """0.3 and more counts, whatever the sign; 0.1 to 0.3 is noise over three months."""
+    own = walk(7)
+    past = history(bars(own), SESSION)
+    others = {f"P{n}": bars(walk(50 + n, own, weight=n / 20)) for n in range(20)}
+    all_of_them = [compare(past, SESSION, name, history(rows, SESSION)) for name, rows in others.items()]
+    weak = {peer.name for peer in all_of_them if peer and 0.1 < abs(peer.correlation) < 0.3}
+    strong = {peer.name for peer in all_of_them if peer and abs(peer.correlation) >= 0.3}
+    assert len(weak) >= 2
+    assert rank(past, SESSION, {name: others[name] for name in weak}) == ()
+    assert {peer.name for peer in rank(past, SESSION, others)} <= strong
+
+
 @pytest.mark.parametrize(("count", "known"), [(39, False), (40, True)])
 def test_fewer_than_forty_common_sessions_are_no_peer(count: int, *, known: bool) -> None:
     """A correlation of a few days is chance, even a perfect one."""
