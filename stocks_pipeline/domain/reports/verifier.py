@@ -1,0 +1,173 @@
+"""Is every number, date and name of a finished report true? The whole check, sharing no code with the writer.
+
+What belongs here: `verify` and its verdict. What does not: the steps, one module each: verifier_spans (where evidence
+stands), verifier_tokens (what stands outside it), verifier_series and verifier_recompute (facts from bars, by formulas
+of our own), verifier_sources (facts from elsewhere), verifier_sheet (tampering), verifier_display (which text shows a
+value), verifier_claims and verifier_context (what a value is called), verifier_direction (up and down),
+verifier_layout (first line, sections, stance).
+
+Nothing here imports facts.py, fact_*.py, indicators.py, display.py or the injector, and a test forbids it: an error in
+the writer's code cannot excuse itself.
+
+What it cannot see: whether a judgement without a value is wise ("momentum is strong"), whether a headline is true, a
+company of one unknown word at the start of a sentence ("Zyx rose"), a value whose name is said in words of its own that
+fit two facts, tense, and time words without a number ("recently"). An omitted fact is no lie: completeness is scored
+elsewhere.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from stocks_pipeline.domain.reports.verifier_context import claims
+from stocks_pipeline.domain.reports.verifier_direction import directions
+from stocks_pipeline.domain.reports.verifier_display import NUMERIC, Known, accepted
+from stocks_pipeline.domain.reports.verifier_layout import layout
+from stocks_pipeline.domain.reports.verifier_recompute import peers_of, recompute
+from stocks_pipeline.domain.reports.verifier_sentences import sentences
+from stocks_pipeline.domain.reports.verifier_series import Bars, read_bars
+from stocks_pipeline.domain.reports.verifier_sheet import UNITS, sheet_problems
+from stocks_pipeline.domain.reports.verifier_sources import company_facts, names_of, news_facts
+from stocks_pipeline.domain.reports.verifier_spans import Problem, Span, edge_problems, mask, read_spans
+from stocks_pipeline.domain.reports.verifier_tokens import name_words, unresolved
+
+__all__ = ["Problem", "Verdict", "verify"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a report may be shown; if not, every reason. `numbers_checked` counts the values compared."""
+
+    passed: bool
+    findings: tuple[Problem, ...]
+    numbers_checked: int
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """What the stores say, found without the writer."""
+
+    known: Mapping[str, Known]
+    origins: Mapping[str, tuple[str, date]]
+    currency: str | None
+    session: date | None
+    problems: tuple[Problem, ...]
+
+
+def verify(  # noqa: PLR0913 - everything a report was made of, and who else it might be about
+    text: str,
+    evidence: Sequence[Any],
+    sheet_json: Mapping[str, Any],
+    bars: Any,
+    peers: Mapping[str, Any],
+    company: Mapping[str, Any],
+    news: Sequence[Any],
+    language: str = "en",
+    *,
+    ticker: Mapping[str, Any] | None = None,
+    names: Iterable[str] = (),
+) -> Verdict:
+    """Check a finished report against the stored data.
+
+    Args:
+        text: Markdown with every placeholder filled in.
+        evidence: mappings or objects with start, end, fact and text: where each fact stands in `text`.
+        sheet_json: what FactSheet.to_dict gives.
+        bars: schemas.PRICES rows of the one symbol; later ones than the sheet's day are not looked at.
+        peers: the rows of other tickers, as the sheet was built with them.
+        company: the vendor's company fields, under the vendor's names.
+        news: items with id, title and published_at.
+        language: "en" or "th".
+        ticker: the row of the ticker list (dr, yahoo, name, exchange_mic, currency, sector). Without it the sheet's own
+            is believed, but for Yahoo's symbol, which the bars know.
+        names: names of companies that might be taken for this one; none may stand outside a span.
+
+    Raises:
+        ValueError: an unknown language, or news without a time zone.
+        KeyError: the sheet lacks ticker, as_of, facts, absent or sources.
+    """
+    if language not in {"en", "th"}:
+        raise ValueError(f"the verifier reads en and th, not {language!r}")
+    truth = _truth(sheet_json, bars, peers, company, news, ticker)
+    spans, problems = read_spans(evidence, text)
+    masked = mask(text, spans)
+    problems += truth.problems
+    problems += sheet_problems(sheet_json, truth.known, truth.origins, truth.session)
+    checked = 0
+    for span in spans:
+        checked += 1
+        problems += _value(span, sheet_json["facts"], truth)
+        problems += edge_problems(masked, span, numeric=UNITS.get(span.fact) in NUMERIC)
+    problems += unresolved(masked, language, _names(truth.known, names))
+    problems += layout(masked, spans, truth.known)
+    found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
+    problems += claims(found, UNITS)
+    problems += directions(found, UNITS, truth.known)
+    return Verdict(not problems, tuple(problems), checked)
+
+
+def _truth(  # noqa: PLR0913 - see verify
+    sheet: Mapping[str, Any],
+    table: Any,
+    peers: Mapping[str, Any],
+    company: Mapping[str, Any],
+    news: Sequence[Any],
+    listed: Mapping[str, Any] | None,
+) -> _Truth:
+    row = listed if listed is not None else sheet["ticker"]
+    as_of = date.fromisoformat(sheet["as_of"])
+    bars = read_bars(table, as_of)
+    money = bars.currencies or frozenset({row["currency"]} - {None})
+    currency = next(iter(money)) if len(money) == 1 else None
+    others = {name: rows for name, rows in peers.items() if name not in {row["dr"], row["yahoo"]}}
+    news_known, origins = news_facts(news)
+    known = {
+        **names_of(row, company),
+        **recompute(bars, priced=currency is not None),
+        **peers_of(bars, others, as_of),
+        **company_facts(company, currency),
+        **news_known,
+    }
+    session = bars.session(-1) if len(bars.close) else None
+    return _Truth(known, origins, currency, session, tuple(_identity(sheet, row, bars, currency)))
+
+
+def _identity(sheet: Mapping[str, Any], row: Mapping[str, Any], bars: Bars, currency: str | None) -> list[Problem]:
+    """Whether sheet, ticker list and bars are of one company and one currency."""
+    problems = []
+    own = sheet["ticker"]
+    for field in ("dr", "yahoo", "name", "exchange_mic", "sector"):
+        if own.get(field) != row.get(field):
+            problems.append(
+                Problem("company", -1, f"{own.get(field)!r}", f"the ticker list's {field} is {row.get(field)!r}")
+            )
+    code = str(row["yahoo"])
+    allowed = {code, code.partition(".")[0], str(row["dr"])}
+    if bars.symbols - allowed or len(bars.symbols) > 1:
+        problems.append(Problem("company", -1, ", ".join(sorted(bars.symbols))[:80], f"the bars are not of {code}"))
+    if sheet.get("currency") != currency:
+        problems.append(Problem("sheet", -1, f"{sheet.get('currency')}", f"the bars are in {currency}"))
+    return problems
+
+
+def _value(span: Span, facts: Mapping[str, Any], truth: _Truth) -> list[Problem]:
+    """The text of a span against the recomputed value, written by the display spec."""
+    fact, known = facts.get(span.fact), truth.known.get(span.fact)
+    if span.fact not in UNITS or fact is None or known is None:
+        why = f"{span.fact!r} is absent: nothing stored gives it a value; leave it out"
+        return [Problem("absent", span.start, span.text[:60], why)]
+    decimals = fact.get("decimals")
+    right = accepted(known, UNITS[span.fact], decimals if isinstance(decimals, int) else -1, truth.currency)
+    if span.text in right:
+        return []
+    kind = "company" if span.fact in {"ticker", "company_name", "yahoo_symbol"} else "value"
+    why = f"{span.fact} is {' or '.join(sorted(right)) or known.value}; the text says {span.text[:60]!r}"
+    return [Problem(kind, span.start, span.text[:60], why)]
+
+
+def _names(known: Mapping[str, Known], others: Iterable[str]) -> frozenset[str]:
+    """Words of names that may stand only inside spans: this company's, its peers' and any the caller knows."""
+    own = [known[name].value for name in ("ticker", "yahoo_symbol", "company_name") if name in known]
+    peers = [fact.value for name, fact in known.items() if name.startswith("peer_") and isinstance(fact.value, str)]
+    return frozenset(word for name in (*own, *peers, *others) for word in name_words(str(name)))

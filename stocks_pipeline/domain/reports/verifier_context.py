@@ -1,0 +1,122 @@
+"""Whether each value is called what it is: the fact that the words around a span name must be the span's own.
+
+What belongs here: attribution of values, peers and headlines to their names. What does not: up and down, above and
+below (verifier_direction.py).
+
+For each value the stretches of text around it are tried in a reader's order. The first that names any fact of the same
+unit decides: it must name this one. So two averages swapped, or a low printed as a high, are refused although both
+numbers are true of something. Where no stretch names any fact, the sentence must.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from stocks_pipeline.domain.reports.verifier_claims import CLAIMS, Claim, advice, ideas_in
+from stocks_pipeline.domain.reports.verifier_sentences import Sentence, Window, windows
+from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
+
+_PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
+_ORDER = "between the lower and the higher"
+
+
+def claims(found: Sequence[Sentence], units: Mapping[str, str]) -> list[Problem]:
+    """Values called by another name or by none; `units` is the unit of each fact a span may show."""
+    return [problem for sentence in found for problem in _sentence(sentence, units)]
+
+
+def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]:
+    values = [span for span in sentence.spans if units.get(span.fact, "text") != "text"]
+    said = {idea for _, idea in ideas_in(sentence.text)}
+    unnamed = []
+    for span in sentence.spans:
+        claim = CLAIMS.get(span.fact)
+        if claim is None:
+            continue
+        if span not in values:
+            if not said.intersection(claim.near):
+                yield _problem(span, f"nothing in the sentence says what it is; {advice(span.fact)}")
+            continue
+        named = _named(windows(sentence, span, values), span.fact, units, said)
+        if named is None:
+            unnamed.append(span)
+            if not said.intersection((*claim.near, *claim.weak)):
+                yield _problem(span, f"nothing beside it says what it is; {advice(span.fact)}")
+        elif named != span.fact:
+            yield _problem(span, f"the words beside it name {named}, not {span.fact}; {advice(span.fact)}")
+        if missing := [idea for idea in claim.also if idea not in said]:
+            yield _problem(span, f"the sentence lacks {' and '.join(missing)}; {advice(span.fact)}")
+    yield from _pairs(values, unnamed)
+    yield from _partners(sentence)
+
+
+def _problem(span: Span, why: str) -> Problem:
+    return Problem("claim", span.start, span.text[:60], f"{span.fact} is shown as {span.text[:60]!r}, but {why}")
+
+
+def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: set[str]) -> str | None:
+    """The fact of this unit that the nearest telling stretch names; `fact` itself where it names it as well as any."""
+    rivals = [name for name, unit in units.items() if unit == units[fact] and name in CLAIMS]
+    for window in around:
+        ideas = ideas_in(window.text)
+        if not ideas and not window.text.strip():
+            continue
+        scores = {name: _score(name, fact, window, ideas, said) for name in rivals}
+        best = max(scores.values(), default=None, key=lambda score: score or (0, 0))
+        if best:
+            return fact if scores[fact] == best else next(name for name in rivals if scores[name] == best)
+    return None
+
+
+def _score(
+    name: str, fact: str, window: Window, ideas: Sequence[tuple[int, str]], said: set[str]
+) -> tuple[int, int] | None:
+    """How well a stretch names a fact: ideas that fit, then nearness to the value; None where it does not name it."""
+    claim, own = CLAIMS[name], CLAIMS[fact]
+    spots = [at for at, idea in ideas if idea in claim.near]
+    same_family = bool(claim.family) and claim.family == own.family
+    if (name == fact or same_family) and not window.after:
+        spots += _adjacent(claim, window, ideas)
+    if not spots:
+        return None
+    here = {idea for _, idea in ideas}
+    if name != fact and not set(claim.also) <= said:
+        return None
+    if claim.family == "return" and not same_family and "return" not in here:
+        return None
+    near = -min(spots) if window.after else max(spots)
+    return 1 + len(here.intersection(claim.also)), near
+
+
+def _adjacent(claim: Claim, window: Window, ideas: Sequence[tuple[int, str]]) -> list[int]:
+    """Weak words count as a name right before the value: "from {previous_close}"."""
+    tail = len(window.text.rstrip())
+    return [at for at, idea in ideas if idea in claim.weak and at + len(idea) >= tail]
+
+
+def _pairs(values: Sequence[Span], unnamed: Sequence[Span]) -> Iterator[Problem]:
+    """An unnamed pair is read as low to high."""
+    at = {span.fact: span for span in values}
+    for low, high in _PAIRS:
+        if low in at and high in at and at[high].start < at[low].start and {at[low], at[high]} & set(unnamed):
+            yield _problem(at[high], f"an unnamed pair reads as {_ORDER}: name each, or put {low} first")
+
+
+def _partners(sentence: Sentence) -> Iterator[Problem]:
+    """A correlation belongs to the peer named in its sentence, a headline's date to that headline."""
+    for span in sentence.spans:
+        owner, _, part = span.fact.rpartition("_")
+        if part not in {"correlation", "date"} or not owner.startswith(("peer_", "news_")):
+            continue
+        kin = [other for other in sentence.spans if other.fact.startswith(owner[:5]) and other.fact.count("_") == 1]
+        left = [other for other in kin if other.start < span.start]
+        right = [other for other in kin if other.start > span.start]
+        paired = kin and {other.fact for other in (left[-1:] if _leads(sentence) else right[:1]) or kin} == {owner}
+        if kin and not paired:
+            yield _problem(span, f"it belongs to {owner}: put it right behind {{{owner}}}")
+        elif not kin and owner.startswith("peer_"):
+            yield _problem(span, f"the sentence does not name {{{owner}}}")
+
+
+def _leads(sentence: Sentence) -> bool:
+    """Whether names come before their values in this sentence."""
+    kinds = [span.fact.count("_") == 1 for span in sentence.spans if span.fact.startswith(("peer_", "news_"))]
+    return bool(kinds) and kinds[0]

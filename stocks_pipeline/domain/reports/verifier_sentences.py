@@ -1,0 +1,87 @@
+"""Sentences of a masked report with the values in them, and the stretches of text that belong to each value.
+
+What belongs here: cutting. What does not: what the stretches must say (verifier_context.py, verifier_direction.py).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stocks_pipeline.domain.reports.verifier_spans import Span
+
+_END = re.compile(r"[.!?\u2026]+(?=[\s*)\"\u201d\u2019_]|$)|\n")
+_CUT = re.compile(
+    r"[,;\u2014\u2013]|\b(?:and|but|or|while|whereas|though|although|with|yet|versus|vs|against|compared (?:with|to)"
+    r"|after|following|than)\b|\u0e41\u0e25\u0e30|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48|\u0e2a\u0e48\u0e27\u0e19"
+)
+_CLAUSE = re.compile(
+    r"[,;\u2014\u2013:]|\b(?:but|while|whereas|though|although|yet)\b|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48"
+)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """masked[start:end] in lower case, and the spans within it, in order."""
+
+    start: int
+    text: str
+    spans: tuple[Span, ...]
+
+    def clause(self, at: int) -> tuple[int, int]:
+        """Where the clause around an offset of `text` begins and ends."""
+        cuts = [match.span() for match in _CLAUSE.finditer(self.text)]
+        begin = max((end for _, end in cuts if end <= at), default=0)
+        return begin, min((start for start, _ in cuts if start >= at), default=len(self.text))
+
+
+def sentences(masked: str, spans: Sequence[Span]) -> Iterator[Sentence]:
+    """Every sentence after the first line that is no heading; a list item or a line ends a sentence too."""
+    lower = masked.lower() if len(masked.lower()) == len(masked) else masked
+    at, place = lower.find("\n") + 1 or len(lower), 0
+    while at < len(lower):
+        found = _END.search(lower, at)
+        end = found.end() if found else len(lower)
+        if lower.startswith("## ", at) and found and found[0] != "\n":
+            end = lower.find("\n", at) + 1 or len(lower)
+        while place < len(spans) and spans[place].start < at:
+            place += 1
+        inside = tuple(span for span in spans[place:] if span.start < end)
+        text = lower[at:end]
+        if text.strip() and not text.startswith("## "):
+            yield Sentence(at, text, inside)
+        at = end
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of text that may name a value; `after` if it follows the value, so that its start is the near end."""
+
+    text: str
+    after: bool = False
+
+
+def windows(sentence: Sentence, span: Span, values: Sequence[Span]) -> list[Window]:
+    """The stretches around a value in the order in which a reader looks for its name.
+
+    `values` are the spans of the sentence that are values themselves; names in between do not part a stretch.
+    """
+    place = values.index(span)
+    start, end = span.start - sentence.start, span.end - sentence.start
+    left = values[place - 1].end - sentence.start if place else 0
+    right = values[place + 1].start - sentence.start if place + 1 < len(values) else len(sentence.text)
+    gap, post = sentence.text[left:start], sentence.text[end:right]
+    cuts = list(_CUT.finditer(gap))
+    found = [Window(gap[cuts[-1].end() :] if cuts else gap)]
+    if not place:
+        found.append(Window(gap))
+    first = _CUT.search(post)
+    found.append(Window(post[: first.start()] if first else post, after=True))
+    if place and not cuts:
+        earlier = [cut.end() for cut in _CUT.finditer(sentence.text, 0, start)]
+        found.append(Window(sentence.text[earlier[-1] if earlier else 0 : start]))
+    found.append(Window(gap))
+    if first and not post[: first.start()].strip():
+        rest = post[first.end() :]
+        second = _CUT.search(rest)
+        found.append(Window(rest[: second.start()] if second else rest, after=True))
+    return found

@@ -1,0 +1,86 @@
+"""The verifier's vocabulary: words that state a number, a unit, a date or a symbol, in English and Thai.
+
+What belongs here: word tables and the short list of harmless idioms, each with its reason. What does not: walking a
+text (verifier_tokens.py), which words a fact needs beside it (verifier_claims.py).
+
+Deliberately not numbers: a, an, both, either, neither, single, once, few, several, many, most, times, quarterly. They
+count, but vaguely or grammatically, and no fact of a sheet could stand for them.
+"""
+
+import re
+
+_UNITS = "zero nil nought naught one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+_TEENS = "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fourty fifty sixty seventy eighty ninety"
+_ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth "
+    "ninetieth hundredth thousandth millionth"
+)
+_SCALES = "hundred thousand million billion trillion quadrillion bn mn tn lakh crore dozen myriad googol"
+_PARTS = "half halves halve halved halving quarter thirds fourths fifths sixths sevenths eighths ninths tenths"
+_TIMES = (
+    "twice thrice double doubled doubles doubling triple tripled triples tripling treble trebled quadruple quadrupled "
+    "quintuple quintupled tenfold twofold threefold fourfold fivefold sixfold sevenfold eightfold ninefold hundredfold "
+    "couple pair trio quartet decade century fortnight millennium"
+)
+_NUMBER_WORDS = frozenset(" ".join((_UNITS, _TEENS, _ORDINALS, _SCALES, _PARTS, _TIMES)).split())
+_PLURALS = frozenset(
+    "ones twos threes fours fives sixes sevens eights nines tens elevens twelves twenties thirties forties fifties "
+    "sixties seventies eighties nineties hundreds thousands millions billions trillions dozens quarters couples pairs "
+    "decades centuries fortnights seconds zeros zeroes doubles halfs".split()
+)
+NUMBER_WORDS = _NUMBER_WORDS | _PLURALS
+"""Also found as parts of a hyphenated or run-together word: twenty-one, fiftyfive, two-day."""
+
+_COMPOSITE = "|".join(sorted(_NUMBER_WORDS - {"mn", "tn", "bn", "second", "one", "ten", "nil"}, key=len)[::-1])
+RUN_TOGETHER = re.compile(rf"(?:{_COMPOSITE}|one|ten|and|s|th|st|nd|rd|ty|teen|fold){{2,}}")
+"""fullmatch of a lower-case word: number words written without a space, at least two parts of them."""
+
+IDIOMS = re.compile(
+    r"\b(?:no[ -]one|one another|(?:on )?the one hand|at first(?: glance| sight)?|first of all|second[- ]guess\w*"
+    r"|in the first place|third part(?:y|ies)|back to square one)\b"
+)
+"""Lower-case phrases whose number words state nothing; removed before the search. No other exception exists."""
+
+UNIT_WORDS = frozenset(
+    "percent percents pct pc percentage percentages pp ppt bp bps pips pip dollar dollars cent cents baht satang yen "
+    "euro euros pound pounds sterling pence penny dong yuan renminbi rmb ringgit rupee rupees rupiah peso pesos franc "
+    "francs krone krona shekel rouble ruble".split()
+)
+"""Refused outside a span: the span carries the unit."""
+UNIT_PHRASES = re.compile(r"\b(?:per cent|basis points?|percentage points?)\b")
+UNITS_AFTER = frozenset(
+    "percent percentage points point times x shares share lots fold thousand million billion k m b bn mn tn won rand "
+    "real days day weeks week months month years year sessions session ratio usd thb".split()
+)
+"""Refused as the word right behind a number: it would give the number another unit."""
+
+MONTHS = frozenset("january february april june july august september october november december".split())
+"""March and May are also verbs: those count only with a capital."""
+CAPITAL_DATES = frozenset(
+    "March May Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Weds Thu Thur Thurs Fri Sat Sun "
+    "MARCH MAY".split()
+)
+WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+DAY_WORDS = WEEKDAYS | frozenset(f"{day}s" for day in WEEKDAYS)
+OTHER_DATES = frozenset(
+    "christmas easter thanksgiving halloween songkran ramadan diwali tet michaelmas millennium midnight noon".split()
+)
+
+ACRONYMS = frozenset("RSI MACD SMA ATR VWAP BUY SELL HOLD".split())
+"""Upper-case words a report may use outside a span; any other could be a ticker or a currency."""
+PROPER = frozenset("Bollinger Wilder Relative Strength Index Average True Range I".split())
+"""Capitalised words allowed in the middle of a sentence; any other could be a company."""
+
+_THAI_NUMBERS = (
+    r"ศูนย์(?!กลาง|รวม|การ|ข้อมูล|บริการ)|หนึ่ง|เอ็ด|สอง|สาม(?!ารถ|ัคคี|ัญ|ี)|สี่|ห้า(?!ม|ง|ว)|หก(?!ล้ม)|เจ็ด"
+    r"|แปด(?!เปื้อน)|เก้า(?!อี้)|สิบ|ร้อย|(?<!สัม)(?<!ผูก)(?<!เกี่ยว)(?<!พัว)พัน(?!ธ|ผูก)|หมื่น|แสน(?!สาหัส)|ล้าน(?!นา)|โหล|ครึ่ง|เท่าตัว"
+)
+_THAI_UNITS = r"เปอร์เซ็นต์|เปอร์เซนต์|ร้อยละ|บาท|สตางค์|ดอลลาร์|เหรียญ|เยน|ยูโร|หยวน|ริงกิต|ปอนด์"
+_THAI_DATES = (
+    r"มกราคม|กุมภาพันธ์|มีนาคม|เมษายน|พฤษภาคม|มิถุนายน|กรกฎาคม|สิงหาคม|กันยายน|ตุลาคม|พฤศจิกายน|ธันวาคม|ม\.ค\.|ก\.พ\.|มี\.ค\."
+    r"|เม\.ย\.|พ\.ค\.|มิ\.ย\.|ก\.ค\.|ส\.ค\.|ก\.ย\.|ต\.ค\.|พ\.ย\.|ธ\.ค\.|วันจันทร์|วันอังคาร|วันพุธ|วันพฤหัส|วันศุกร์|วันเสาร์|วันอาทิตย์|ไตรมาส"
+)
+THAI = re.compile(f"(?P<unit>{_THAI_UNITS})|(?P<date>{_THAI_DATES})|(?P<number>{_THAI_NUMBERS})")
+"""Thai is written without spaces, so words are found by their letters, unless the letters before or after make another
+word of them (สามารถ, can; หุ้นสามัญ, ordinary share; พันธบัตร, bond; สัมพันธ์, relation; ห้าม, forbid)."""
