@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from stocks_pipeline.defs.asx import ASX
+from stocks_pipeline.defs.dr.definitions import dr_definitions
 from stocks_pipeline.defs.market import market_definitions
 from stocks_pipeline.defs.operations import operations_definitions
 from stocks_pipeline.defs.resources import production
@@ -21,6 +22,7 @@ def build_defs(resources: Mapping[str, object]) -> dg.Definitions:
     """Assemble the location on the given resources: production, or fakes in a test."""
     return dg.Definitions.merge(
         *(market_definitions(market) for market in MARKETS.values()),
+        dr_definitions(),
         operations_definitions(list(MARKETS.values())),
         dg.Definitions(resources=resources, executor=dg.in_process_executor),
     )

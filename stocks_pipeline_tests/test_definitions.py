@@ -27,11 +27,26 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
     dg.Definitions.validate_loadable(location)
     repository = location.get_repository_def()
     keys = {key.to_user_string() for key in location.resolve_all_asset_keys()}
-    assert keys == {"asx/symbols", "asx/symbol_batches", "asx/raw_prices", "asx/daily_prices"}
-    assert {s.name for s in repository.schedule_defs} == {"asx_daily", "asx_standing_checks"}
-    assert {s.name for s in repository.sensor_defs} == {"asx_chain", "dead_runs"}
+    assert keys == {f"asx/{name}" for name in ("symbols", "symbol_batches", "raw_prices", "daily_prices")} | {
+        f"dr/{name}" for name in ("ticker_master", "ticker_data", "ticker_reports", "precompute_summary")
+    }
+    schedules = {s.name: s.default_status.value for s in repository.schedule_defs}
+    assert schedules == {
+        "asx_daily": "RUNNING",
+        "asx_standing_checks": "RUNNING",
+        "daily_ticker_fetch": "RUNNING",
+        "daily_precompute": "STOPPED",
+    }
+    sensors = {s.name: s.default_status.value for s in repository.sensor_defs}
+    assert sensors == {
+        "asx_chain": "RUNNING",
+        "dead_runs": "RUNNING",
+        "dr_precompute": "STOPPED",
+        "dr_summary_chain": "RUNNING",
+    }
     jobs = {j for j in repository.job_names if not j.startswith("__")}
-    assert jobs == {"asx_listing", "asx_prices", "asx_daily_prices", "asx_standing_checks"}
+    asx = {"asx_listing", "asx_prices", "asx_daily_prices", "asx_standing_checks"}
+    assert jobs == asx | {"dr_fetch", "dr_reports", "dr_summary"}
 
 
 def test_every_asset_has_an_owner_a_kind_and_a_description() -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from stocks_pipeline.clock import SystemClock
-from stocks_pipeline.settings import Settings
+from stocks_pipeline.settings import SettingError, Settings
 from stocks_pipeline.storage.lake import Lake, open_lake
 
 if TYPE_CHECKING:
     from stocks_pipeline.upstream.asx import AsxListing
     from stocks_pipeline.upstream.limits import Limiter
+    from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
+    from stocks_pipeline.upstream.news import News
     from stocks_pipeline.upstream.yahoo import Yahoo
 
 
@@ -75,6 +77,74 @@ class AsxListingResource(dg.ConfigurableResource[Any]):
         )
 
 
+class NarratorResource(dg.ConfigurableResource[Any]):
+    """The model that writes the reports: any OpenAI-compatible service."""
+
+    @contextmanager
+    def open(self, store: "AnswerStore", record: Callable[["LlmCall"], None]) -> Iterator["Narrator"]:
+        """A gateway for the length of one step; `store` keeps paid answers, `record` takes a row for every call.
+
+        Raises:
+            SettingError: live without STOCKS_LLM_API_KEY.
+        """
+        from stocks_pipeline.domain.reports.answer import response_format
+        from stocks_pipeline.upstream.budget import Budget
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.narrator import Narrator
+
+        settings = Settings.load()
+        llm, clock = settings.llm, SystemClock()
+        gateway = Narrator(
+            base_url=llm.base_url if settings.base_url is None else f"{settings.base_url}/openrouter.ai/api/v1",
+            api_key=_llm_key(settings),
+            model=llm.model,
+            temperature=llm.temperature,
+            schema=response_format()["json_schema"]["schema"],
+            clock=clock,
+            limiter=upstream_limiter(settings, "model", llm.concurrency),
+            store=store,
+            budget=Budget(settings.control_db, llm.budget_usd, clock=clock),
+            record=record,
+            policy=RetryPolicy(attempts=3, budget_s=3 * llm.timeout_s, base_s=1.0),
+            timeout_s=llm.timeout_s,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
+class NewsResource(dg.ConfigurableResource[Any]):
+    """Headlines from Yahoo's feeds; optional: a report says when there are none to be had."""
+
+    @contextmanager
+    def open(self) -> Iterator["News"]:
+        """The gateway."""
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.news import News
+
+        settings = Settings.load()
+        yield News(
+            base_url=settings.base_url,
+            limiter=upstream_limiter(settings, "news", settings.yahoo_rate),
+            clock=SystemClock(),
+            policy=RetryPolicy(attempts=2, budget_s=20.0, rate_attempts=2),
+        )
+
+
+def _llm_key(settings: Settings) -> str:
+    """The key of the model's service; the sandbox takes any.
+
+    Raises:
+        SettingError: live without one. Its value is never shown.
+    """
+    if settings.base_url is not None:
+        return "sk-sandbox"
+    if settings.llm.api_key is None:
+        raise SettingError("STOCKS_LLM_API_KEY is not set; live reports need the key of STOCKS_LLM_BASE_URL")
+    return settings.llm.api_key
+
+
 def upstream_limiter(settings: Settings, upstream: str, per_second: int) -> "Limiter":
     """The limit that every process of this desk shares for one upstream."""
     from stocks_pipeline.upstream.limits import Rate, open_limiter
@@ -97,5 +167,7 @@ def production() -> dict[str, object]:
         "lake": LakeResource(),
         "yahoo": YahooResource(),
         "asx_listing": AsxListingResource(),
+        "narrator": NarratorResource(),
+        "news": NewsResource(),
         "clock": SystemClock(),
     }

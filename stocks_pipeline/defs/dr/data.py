@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 MORNING = time(5, 0)
 """When the desk fetches, Bangkok time: after New York's close, before anyone reads."""
 
-LOOKBACK = timedelta(days=372)
-"""A year and a week: 252 sessions and the bar before them."""
+LOOKBACK = timedelta(days=400)
+"""A year and five weeks: the one-year return needs a bar before it, and a long holiday may stand in between."""
 
 COMPANY = "stocks.company"
 EXPECTED = "stocks.expected_session"

@@ -1,0 +1,199 @@
+"""A report for each ticker before anyone asks: the asset `dr/ticker_reports` and what the UI shows of it.
+
+What belongs here: the asset, its checks and metadata, and what a run shares (jobs, ledger, kept answers). What does
+not: writing one report (writing.py) and asking the model (telling.py).
+"""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from stocks_pipeline import __version__
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.dr.config import ReportsConfig
+from stocks_pipeline.defs.dr.data import chosen_tickers
+from stocks_pipeline.defs.dr.job_book import JobBook
+from stocks_pipeline.defs.dr.master import GROUP, OWNERS
+from stocks_pipeline.defs.evidence import markdown_table
+from stocks_pipeline.defs.resources import LakeResource, NarratorResource, NewsResource
+from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
+from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing, Lake
+
+if TYPE_CHECKING:
+    from stocks_pipeline.defs.dr.writing import ReportDesk, Written
+    from stocks_pipeline.upstream.narrator import LlmCall
+
+LEAST_SCORE = 6.0
+"""Overall quality below which a report is shown with a warning."""
+
+THUMBNAIL_PPI = 40.0
+
+CHECKS = {
+    "numbers_grounded": "Every number, date and name in the text is a stored fact, verified by independent formulas.",
+    "sections_complete": "All sections are written; news only where there is any.",
+    "data_fresh": "The report is about the newest session that had closed by the morning.",
+    "score_at_least": f"The overall quality score is {LEAST_SCORE:g} or more.",
+}
+
+
+@fan_out_asset(
+    f"{GROUP}/ticker_reports",
+    partitions_def=morning_tickers(),
+    checks=CHECKS,
+    deps=[dg.AssetKey([GROUP, "ticker_data"])],
+    group_name=GROUP,
+    kinds={"openai", "json"},
+    owners=list(OWNERS),
+    code_version=__version__,
+)
+def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource by name
+    context: dg.AssetExecutionContext,
+    config: ReportsConfig,
+    lake: LakeResource,
+    narrator: NarratorResource,
+    news: NewsResource,
+    clock: dg.ResourceParam[Clock],
+) -> Iterator[FanOutEvent]:
+    """The morning's report of one ticker: text, chart, scores, and the evidence of every number in it."""
+    from stocks_pipeline.defs.dr.writing import ReportDesk
+
+    store, stop = lake.open(), threading.Event()
+    chosen = chosen_tickers(store, config.limit, config.tickers)
+    everyone = chosen_tickers(store, None, [])
+    keys = [k for k in context.partition_keys if parse_ticker_key(k)[1] in chosen]
+    days = sorted({parse_ticker_key(k)[0] for k in keys})
+    books = {day: _book(context, store, day, clock) for day in days}
+    for key in keys:
+        books[parse_ticker_key(key)[0]].open([parse_ticker_key(key)[1]])
+    kept, ledger = KeptAnswers(store, fresh=config.rewrite), Ledger(store, days[0] if days else None)
+    with narrator.open(kept, ledger.record) as model, news.open() as source:
+        language = Settings.load().llm.language
+        desks = {
+            day: ReportDesk(store, day, {**everyone, **chosen}, model, source, clock, books[day], language, stop)
+            for day in days
+        }
+        work = _Work(desks)
+        yield from fan_out(context, work.make, keys=keys, max_workers=Settings.load().llm.concurrency, stop=stop)
+
+
+def _book(context: dg.AssetExecutionContext, lake: Lake, day: date, clock: Clock) -> JobBook:
+    """The execution's records: a re-execution of a run goes on with those of the first."""
+    run = context.run
+    execution = f"{run.tags.get('execution_name', 'manual')}-{(run.root_run_id or run.run_id)[:8]}"
+    return JobBook(lake, day, execution, run.tags.get("source", "manual"), clock)
+
+
+@dataclass(frozen=True)
+class _Work:
+    desks: "dict[date, ReportDesk]"
+
+    def make(self, key: str) -> Made:
+        day, name = parse_ticker_key(key)
+        written = self.desks[day].write(name)
+        return Made(metadata=report_metadata(written), data_version=written.sha256[:32], checks=_checks(written))
+
+
+@dataclass(frozen=True)
+class KeptAnswers:
+    """The raw answers of the model in the lake: what was paid for is not bought twice."""
+
+    lake: Lake
+    fresh: bool = False
+    """Ask anew even what has been answered."""
+
+    def get(self, key: str) -> bytes | None:
+        """The answer kept under the key, None without one."""
+        if self.fresh:
+            return None
+        try:
+            return self.lake.read(layout.llm_answer_key(key)) or None
+        except KeyMissing:
+            return None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep it; durable on return."""
+        self.lake.write(layout.llm_answer_key(key), value)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One file a call to the model. The same call recorded twice is one file."""
+
+    lake: Lake
+    day: date | None
+
+    def record(self, row: "LlmCall") -> None:
+        """Store the row under the day it was sent on (UTC)."""
+        fields = {**asdict(row), "started_at": row.started_at.isoformat()}
+        cost = row.cost_usd
+        fields["cost_usd"] = None if cost is None else format(cost, "f")
+        self.lake.write(layout.llm_call_key(row.started_at.date(), row.call_id), json.dumps(fields).encode())
+
+
+def report_metadata(written: "Written") -> dict[str, Any]:
+    """What the UI shows of one report: the picture, the text, scores, seconds, cost, and where it lies."""
+    from stocks_pipeline.domain.reports.render import svg_to_png
+
+    payload = written.payload
+    thumbnail = base64.b64encode(svg_to_png(written.chart_svg, ppi=THUMBNAIL_PPI)).decode()
+    usd = payload["api_costs"]["usd"]
+    return {
+        "chart": dg.MetadataValue.md(f"![{written.ticker.dr}](data:image/png;base64,{thumbnail})"),
+        "report": dg.MetadataValue.md(payload["narrative_report"]),
+        "stance": payload["stance"],
+        "session": payload["session"],
+        "scores": markdown_table(
+            [{"score": n, "value": round(v, 1)} for n, v in payload["user_facing_scores"].items()]
+        ),
+        "numbers_checked": payload["verdict"]["numbers_checked"],
+        "tries": written.tries,
+        "news": written.news_error or f"{len(payload['news_items'])} headlines",
+        "cost_usd": float(Decimal(usd)) if usd is not None else "not told by the provider",
+        "report_size": written.size,
+        "generated_at": payload["generated_at"],
+        "path": dg.MetadataValue.path(written.uri),
+        **{f"seconds_{step}": took for step, took in payload["timing_metrics"].items() if took is not None},
+    }
+
+
+def _checks(written: "Written") -> list[PartitionCheck]:
+    payload = written.payload
+    scores = payload["user_facing_scores"]
+    session, overall = date.fromisoformat(payload["session"]), scores.get("overall")
+    verdict = payload["verdict"]
+    sections = [line for line in payload["narrative_report"].splitlines() if line.startswith("## ")]
+    wanted = 4 + bool(payload["news_items"])
+    warn = dg.AssetCheckSeverity.WARN
+    return [
+        PartitionCheck(
+            "numbers_grounded",
+            bool(verdict["passed"] and verdict["numbers_checked"]),
+            metadata={"numbers_checked": verdict["numbers_checked"], "answers_asked_for": written.tries},
+            description=f"{verdict['numbers_checked']} numbers, dates and names verified.",
+        ),
+        PartitionCheck(
+            "sections_complete", len(sections) >= wanted, metadata={"sections": len(sections), "expected": wanted}
+        ),
+        PartitionCheck(
+            "data_fresh",
+            session >= written.expected,
+            warn,
+            metadata={"session": session.isoformat(), "expected": written.expected.isoformat()},
+        ),
+        PartitionCheck(
+            "score_at_least",
+            overall is not None and overall >= LEAST_SCORE,
+            warn,
+            metadata={"overall": overall if overall is not None else "absent", "least": LEAST_SCORE},
+        ),
+    ]

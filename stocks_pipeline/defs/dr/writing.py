@@ -1,0 +1,214 @@
+"""One report: from stored bars to a durable file, step by step, free of Dagster.
+
+What belongs here: `ReportDesk`, the work behind one `ticker_reports` partition, and its order. What does not: facts,
+prose, verdicts and pictures (domain/reports/), the model (upstream/narrator.py), events (reports.py).
+
+The order is the seed's, with its fault mended: job in progress → facts → news → model → verdict → chart → files, the
+payload last → job completed. A report that the verifier refuses is not written; the model is told what was wrong and
+asked once more.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.dr.data import COMPANY, expected_session
+from stocks_pipeline.defs.dr.job_book import JobBook
+from stocks_pipeline.defs.dr.telling import Model, Telling
+from stocks_pipeline.domain.news import NewsItem
+from stocks_pipeline.domain.reports.facts import FactSheet, build_facts
+from stocks_pipeline.domain.reports.payload import Execution, Timings, build_payload, markdown, payload_json
+from stocks_pipeline.domain.reports.placeholders import Narrative
+from stocks_pipeline.domain.reports.scores import score_report
+from stocks_pipeline.domain.schemas import PRICES
+from stocks_pipeline.domain.tickers import Ticker
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing, Lake
+from stocks_pipeline.storage.tables import read_metadata, read_table
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+
+if TYPE_CHECKING:
+    from stocks_pipeline.domain.reports.verifier import Verdict
+
+
+class NewsSource(Protocol):
+    """What `upstream.news.News` offers."""
+
+    def headlines(self, yahoo_symbol: str, *, limit: int = 5) -> tuple[NewsItem, ...]: ...
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report that is durable."""
+
+    ticker: Ticker
+    sheet: FactSheet
+    payload: dict[str, Any]
+    chart_svg: str
+    expected: date
+    key: str
+    uri: str
+    size: int
+    sha256: str
+    tries: int
+    news_error: str | None
+
+
+@dataclass(frozen=True)
+class ReportDesk:
+    """Writes the reports of one morning and execution. Its methods run in many threads."""
+
+    lake: Lake
+    day: date
+    tickers: Mapping[str, Ticker]
+    model: Model
+    news: NewsSource
+    clock: Clock
+    book: JobBook
+    language: str = "en"
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def write(self, name: str) -> Written:
+        """The report of one ticker, stored.
+
+        Raises:
+            UpstreamError: no stored data (permanent, nothing is asked of anyone), the model's failure, or (malformed)
+                a text that the verifier refused twice.
+        """
+        ticker = self.tickers[name]
+        self.book.start(name)
+        try:
+            written = self._write(ticker)
+        except Exception as error:  # the record says how the work ended, whatever ended it
+            self.book.fail(name, error)
+            raise
+        result = {"ticker": name, "status": "success", "pdf_s3_key": written.payload["pdf_key"], "error": ""}
+        self.book.complete(name, result)
+        return written
+
+    def _write(self, ticker: Ticker) -> Written:
+        seconds: dict[str, float] = {}
+        bars, company = self._timed(seconds, "fetch_data", lambda: self._stored(ticker))
+        news, news_error = self._timed(seconds, "news", lambda: self._headlines(ticker))
+        source = layout.ticker_data_key(self.day, ticker.dr)
+        sheet = build_facts(ticker, bars, company, self._histories, news, as_of=self.day, source=source)
+        told = Telling(
+            self.model, self.book.get(ticker.dr), sheet, self._check(ticker, sheet, bars, company, news), self.language
+        )
+        self._timed(seconds, "ai_analysis", lambda: told.narrate(self.stop))
+        svg, png = self._timed(seconds, "chart", lambda: self._chart(ticker, bars))
+        payload = build_payload(
+            sheet=sheet,
+            narrative=told.narrative,
+            verdict=told.verdict,
+            scores=score_report(told.narrative, sheet, told.verdict, language=self.language),
+            chart_png=png,
+            news=news,
+            timings=Timings(**seconds),
+            costs=told.costs(),
+            execution=Execution(self.book.execution_id, self.clock.now()),
+        )
+        payload |= {"news_error": news_error, "tries": told.tries}
+        return self._store(ticker, sheet, payload, svg, png, told.tries, news_error)
+
+    def _timed(self, seconds: dict[str, float], step: str, work: Callable[[], Any]) -> Any:
+        started = self.clock.monotonic()
+        made = work()
+        seconds[step] = self.clock.monotonic() - started
+        return made
+
+    def _stored(self, ticker: Ticker) -> tuple[Any, dict[str, Any]]:
+        """The ticker's bars and company fields as fetched for the morning: from the lake, never from the network."""
+        key = layout.ticker_data_key(self.day, ticker.dr)
+        try:
+            return read_table(self.lake, key, PRICES), json.loads(read_metadata(self.lake, key).get(COMPANY, "{}"))
+        except KeyMissing as error:
+            why = f"no stored data for {self.day}: materialize dr/ticker_data for it first"
+            raise UpstreamError(FailureKind.PERMANENT, "dr", ticker.dr, why) from error
+
+    def _headlines(self, ticker: Ticker) -> tuple[tuple[NewsItem, ...], str | None]:
+        """The newest headlines by the morning; news that cannot be had is said, not invented."""
+        from stocks_pipeline.defs.dr.data import cutoff
+
+        try:
+            found = self.news.headlines(ticker.yahoo)
+        except UpstreamError as error:
+            return (), str(error)
+        return tuple(item for item in found if item.published_at <= cutoff(self.day)), None
+
+    @cached_property
+    def tables(self) -> dict[str, Any]:
+        """Every ticker's stored bars of the morning: peers of one another."""
+        found = {}
+        for name in self.tickers:
+            key = layout.ticker_data_key(self.day, name)
+            if self.lake.exists(key):
+                found[name] = read_table(self.lake, key, PRICES)
+        return found
+
+    @cached_property
+    def _histories(self) -> dict[str, Any]:
+        from stocks_pipeline.domain.indicators import history
+
+        return {name: history(table, self.day) for name, table in self.tables.items()}
+
+    def _check(
+        self, ticker: Ticker, sheet: FactSheet, bars: Any, company: Mapping[str, Any], news: Sequence[NewsItem]
+    ) -> Callable[[Narrative], "Verdict"]:
+        """The verifier over what is stored of this ticker."""
+        from stocks_pipeline.domain.reports.verifier import verify
+
+        def check(narrative: Narrative) -> "Verdict":
+            evidence = [asdict(one) for one in narrative.evidence]
+            peers = {name: table for name, table in self.tables.items() if name != ticker.dr}
+            return verify(narrative.text, evidence, sheet.to_dict(), bars, peers, company, news, language=self.language)
+
+        return check
+
+    def _chart(self, ticker: Ticker, bars: Any) -> tuple[str, bytes]:
+        from stocks_pipeline.domain.reports.chart import ChartTitle, draw_chart
+        from stocks_pipeline.domain.reports.render import svg_to_png
+
+        svg = draw_chart(bars, ChartTitle(ticker.dr, ticker.name, ticker.exchange, ticker.currency))
+        return svg, svg_to_png(svg)
+
+    def _store(  # noqa: PLR0913, PLR0917 - the parts of a report
+        self,
+        ticker: Ticker,
+        sheet: FactSheet,
+        payload: dict[str, Any],
+        svg: str,
+        png: bytes,
+        tries: int,
+        news_error: str | None,
+    ) -> Written:
+        """The picture, the page, the text, the copy for history, and last the payload: it is what makes it a report."""
+        name = ticker.dr
+        self.lake.write(layout.report_key(self.day, name, "png"), png)
+        payload["pdf_key"] = self._pdf(ticker, payload, svg)
+        text = markdown(payload, chart=layout.report_key(self.day, name, "png").rpartition("/")[2])
+        self.lake.write(layout.report_key(self.day, name, "md"), text.encode())
+        body = payload_json(payload)
+        self.lake.write(layout.report_history_key(self.day, name, self.book.execution_id), body)
+        stored = self.lake.write(layout.report_key(self.day, name), body)
+        expected = expected_session(ticker, self.day)
+        return Written(
+            ticker, sheet, payload, svg, expected, stored.key, stored.uri, stored.size, stored.sha256, tries, news_error
+        )
+
+    def _pdf(self, ticker: Ticker, payload: Mapping[str, Any], svg: str) -> str | None:
+        """The PDF's key; a page that cannot be set costs the page, not the report."""
+        from stocks_pipeline.domain.reports.page import page_of
+        from stocks_pipeline.domain.reports.render import RenderError, report_pdf
+
+        key = layout.report_key(self.day, ticker.dr, "pdf")
+        try:
+            made = report_pdf(page_of(payload, language=self.language), svg, created=self.clock.now())
+        except RenderError:
+            return None
+        return self.lake.write(key, made).key
