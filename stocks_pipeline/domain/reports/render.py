@@ -24,8 +24,8 @@ import typst
 from stocks_pipeline.domain.reports.page import Page
 from stocks_pipeline.domain.reports.svg import plain
 
-PNG_PPI = 96.0
-"""Pixels for an inch of 72 units: the chart of 1,100 by 760 becomes 1,467 by 1,014 pixels."""
+PNG_PPI = 120.0
+"""An SVG's unit is 1/96 inch: the chart of 1,100 by 760 becomes 1,375 by 950 pixels. 40 ms of CPU, 27 at 96."""
 _PICTURE = b"""#set page(width: auto, height: auto, margin: 0pt)
 #image(bytes(sys.inputs.svg), format: "svg")
 """

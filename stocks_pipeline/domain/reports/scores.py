@@ -172,12 +172,12 @@ def _titles(sheet: FactSheet) -> list[str]:
 
 
 def _stance(stance: str, sheet: FactSheet) -> Part:
-    """BUY is right by as much as the signals point up, SELL down, HOLD by how little they agree."""
+    """BUY is right by as much as the signals point up, SELL down; HOLD in full where they cancel out, else half."""
     found = signals(sheet)
     if len(found) < _LEAST_SIGNALS:
         return part("stance", None, 25, f"only {len(found)} signals are known")
     net = sum(found.values()) / len(found)
-    value = {"BUY": 5 + 5 * net, "SELL": 5 - 5 * net}.get(stance, TOP * (1 - abs(net)))
+    value = {"BUY": 5 + 5 * net, "SELL": 5 - 5 * net}.get(stance, TOP - 5 * abs(net))
     return part("stance", value, 25, f"{stance}; the signals' mean is {net:+.2f} on -1 to 1, {len(found)} known")
 
 

@@ -3,7 +3,7 @@
 What belongs here: primitives that any panel of a chart needs. What does not: what a chart shows (chart.py), how an SVG
 becomes pixels (render.py).
 
-Lengths are SVG user units (one is a pixel at 72 ppi), y grows downwards.
+Lengths are SVG user units (one is a pixel at 96 ppi), y grows downwards.
 """
 
 import math
@@ -51,8 +51,8 @@ def shortened(text: str, limit: int) -> str:
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
-    """Round values inside [low, high], about `count` of them, none where the range is empty."""
-    if not low < high:
+    """Round values inside [low, high], about `count` of them; none where the range is empty to a float's precision."""
+    if not high - low > 1e-12 * max(abs(low), abs(high)):
         return []
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))

@@ -1,0 +1,168 @@
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from stocks_pipeline.domain.news import NewsItem
+from stocks_pipeline.domain.reports.answer import read_answer
+from stocks_pipeline.domain.reports.fact_units import FactSheet, Unit
+from stocks_pipeline.domain.reports.facts import build_facts
+from stocks_pipeline.domain.reports.page import KEY_FACTS, page_of, sections_of
+from stocks_pipeline.domain.reports.payload import build_payload, markdown, payload_json
+from stocks_pipeline.domain.reports.placeholders import inject
+from stocks_pipeline.domain.reports.prompt import messages
+from stocks_pipeline.domain.reports.scores import score_report
+from stocks_pipeline.domain.tickers import packaged_tickers
+from stocks_pipeline.sandbox.chat_writer import read_prompt, write
+from stocks_pipeline_tests.report_cases import (
+    COSTS,
+    EXECUTION,
+    SESSION,
+    TIMINGS,
+    Problem,
+    Verdict,
+    draft,
+    fact,
+    has_replay,
+    recorded,
+    sheet,
+)
+
+NEWS = NewsItem("n-1", "Chips rise", "A paper", "https://news.example/a", datetime(2024, 3, 14, 3, tzinfo=UTC))
+
+
+def _payload(known: FactSheet | None = None, verdict: Verdict | None = None, **changes: Any) -> dict[str, Any]:
+    known, verdict = known or sheet(), verdict or Verdict()
+    narrative, flaws = (changes["narrative"], ()) if "narrative" in changes else inject(draft(), known)
+    assert narrative is not None, flaws
+    given: dict[str, Any] = {
+        "sheet": known,
+        "narrative": narrative,
+        "verdict": verdict,
+        "scores": score_report(narrative, known, verdict),
+        "chart_png": b"\x89PNG",
+        "news": (NEWS,),
+        "timings": TIMINGS,
+        "costs": COSTS,
+        "execution": EXECUTION,
+    }
+    return build_payload(**{**given, **changes})
+
+
+def test_the_seeds_keys_are_there() -> None:
+    """narrative_report, chart_base64, user_facing_scores, timing_metrics with its four steps, api_costs; and ours."""
+    payload = json.loads(payload_json(_payload()))
+    assert payload["narrative_report"].startswith("**NVDA19 — NVIDIA Corporation**")
+    assert base64.b64decode(payload["chart_base64"]) == b"\x89PNG"
+    assert payload["user_facing_scores"]["faithfulness"] == 10.0
+    assert payload["timing_metrics"] == {"fetch_data": 1.235, "news": 2.0, "ai_analysis": 3.0, "chart": 0.05}
+    assert payload["api_costs"]["usd"] == "0.0065"
+    assert (payload["ticker"], payload["session"], payload["stance"]) == ("NVDA19", "2024-03-14", "BUY")
+    assert payload["generated_at"] == "2024-03-15T05:21:00+00:00"
+    assert {"company_name", "execution_id", "model", "evidence", "verdict", "facts", "news_items"} <= set(payload)
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    """Nothing in the payload depends on chance or on a clock."""
+    assert payload_json(_payload()) == payload_json(_payload())
+
+
+def test_evidence_still_fits_after_storage() -> None:
+    """The spans index the stored text as they did the fresh one, and the sheet reads back as it was."""
+    payload = json.loads(payload_json(_payload()))
+    for one in payload["evidence"]:
+        assert payload["narrative_report"][one["start"] : one["end"]] == one["text"]
+    assert FactSheet.from_dict(payload["facts"]) == sheet()
+
+
+def test_what_is_unknown_is_null() -> None:
+    """A step not taken and a price not told are null: never 0."""
+    costs, timings = replace(COSTS, usd=None), replace(TIMINGS, news=None)
+    payload = _payload(costs=costs, timings=timings)
+    assert payload["api_costs"]["usd"] is None
+    assert payload["timing_metrics"]["news"] is None
+    assert "fundamental" not in payload["user_facing_scores"]
+    assert payload["score_parts"]["fundamental"]["reason"]
+    assert "at a cost the provider did not tell" in markdown(payload)
+
+
+def test_money_is_text_without_exponent() -> None:
+    """A tiny price is written out, so that no reader rounds it."""
+    assert _payload(costs=replace(COSTS, usd=Decimal("1E-7")))["api_costs"]["usd"] == "0.0000001"
+
+
+def test_findings_are_kept() -> None:
+    """A verdict's findings are stored with their place and reason."""
+    verdict = Verdict(passed=False, findings=(Problem("value", 7, "8", "is 9"),))
+    assert _payload(verdict=verdict)["verdict"] == {
+        "passed": False,
+        "numbers_checked": 10,
+        "findings": [{"kind": "value", "at": 7, "text": "8", "why": "is 9"}],
+    }
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    """NaN is no JSON, and no payload has one."""
+    with pytest.raises(ValueError, match="JSON"):
+        payload_json({**_payload(), "x": float("nan")})
+
+
+def test_markdown_tells_scores_and_sources() -> None:
+    """The text, then each score with its parts, then where every quoted fact comes from; one row each."""
+    text = markdown(_payload(), chart="NVDA19.png")
+    assert "![Price chart](NVDA19.png)" in text
+    assert "| uncertainty, better low |" in text
+    assert "| fundamental | – |" in text
+    rows = [line for line in text.split("\n") if line.startswith("| `")]
+    assert len(rows) == len({one["fact"] for one in _payload()["evidence"]})
+    assert "| `close` | 87.90 USD | 14 March 2024 | as tested |" in text
+    assert "0.0065 USD" in text
+
+
+def test_a_hostile_name_stays_one_cell() -> None:
+    """A fact's text with bars and markup cannot break the table or become a link."""
+    hostile = fact("company_name", "Evil | [x](http://e.example) <b>", Unit.TEXT)
+    text = markdown(_payload(sheet([hostile])))
+    row = next(line for line in text.split("\n") if line.startswith("| `company_name`"))
+    assert r"Evil \| \[x\](http\://e.example) \<b\>" in row
+
+
+def test_the_page_reads_the_payload() -> None:
+    """Sections and points as plain text, key facts as displayed, a dash where the sheet has none."""
+    page = page_of(json.loads(payload_json(_payload())))
+    assert [section.title for section in page.sections][:2] == ["Key takeaways", "Price and trend"]
+    assert page.sections[0].points[1] == "The RSI of 63.5 is neutral."
+    assert dict(page.key_facts)["Close"] == "87.90 USD"
+    assert dict(page.key_facts)["One year"] == "–"
+    assert len(page.key_facts) == len(KEY_FACTS)
+    assert "15 March 2024, 05:21 UTC" in page.footer
+
+
+def test_sections_are_read_back_without_escapes() -> None:
+    """Markdown's backslashes are for Markdown; the page shows the text."""
+    [section] = sections_of("**X**\n\n## News\n\nA \\*star\\* \\<b\\>\n- point\n")
+    assert section.paragraphs == ("A *star* <b>",)
+    assert section.points == ("point",)
+
+
+@pytest.mark.skipif(not has_replay(), reason="the recorded prices (STOCKS_SHARED_DATA) are not on this machine")
+def test_the_recorded_day_is_written_for_every_ticker_that_has_one() -> None:
+    """Facts of real bars, the sandbox's model, injection and payload: 40 of 46 tickers, the others have no session."""
+    written, empty = [], []
+    for ticker in packaged_tickers():
+        bars = recorded(ticker)
+        if not bars.num_rows:
+            empty.append(ticker.dr)
+            continue
+        known = build_facts(ticker, bars, {}, {}, (NEWS,), as_of=SESSION, source="dr/ticker-data/x.parquet")
+        answer = write(read_prompt(messages(known)), 7)
+        made, flaws = read_answer(answer, has_news=True)
+        assert made is not None, (ticker.dr, flaws)
+        narrative, flaws = inject(made, known)
+        assert narrative is not None, (ticker.dr, flaws)
+        written.append(payload_json(_payload(known, narrative=narrative)))
+    assert (len(written), len(empty)) == (40, 6)
