@@ -199,8 +199,8 @@ def ticker_data_key(day: date | str, ticker: str) -> str:
 
 def report_key(day: date | str, ticker: str, suffix: str = "json") -> str:
     """One report; its chart and PDF lie beside it under the suffixes png, svg and pdf."""
-    if suffix not in {"json", "png", "svg", "pdf"}:
-        raise ValueError(f"a report is json, png, svg or pdf, not {suffix!r}")
+    if suffix not in {"json", "md", "png", "svg", "pdf"}:
+        raise ValueError(f"a report is json, md, png, svg or pdf, not {suffix!r}")
     return f"dr/reports/{_day(day)}/{encode_symbol(ticker)}.{suffix}"
 
 

@@ -208,7 +208,9 @@ class ReportDesk:
 
         key = layout.report_key(self.day, ticker.dr, "pdf")
         try:
-            made = report_pdf(page_of(payload, language=self.language), svg, created=self.clock.now())
+            made = report_pdf(
+                page_of(payload, language=self.language), svg, created=self.clock.now().replace(microsecond=0)
+            )
         except RenderError:
             return None
         return self.lake.write(key, made).key
