@@ -15,7 +15,11 @@ from stocks_pipeline.sandbox.series import Series
 from stocks_pipeline.sandbox.world import Call, World
 from stocks_pipeline.sandbox.yahoo import CRUMB, call_failure, json_response, known_series
 
-_SECTORS = ("Basic Materials", "Energy", "Financial Services", "Healthcare", "Industrials", "Technology")
+_TRADES = (
+    ("Basic Materials", "Gold"), ("Energy", "Oil & Gas Integrated"), ("Financial Services", "Banks - Regional"),
+    ("Healthcare", "Medical Devices"), ("Industrials", "Airlines"), ("Technology", "Semiconductors"),
+)  # fmt: skip
+_YEAR_S = 365 * 86_400
 
 
 def routes(world: World) -> list[Route]:
@@ -94,6 +98,7 @@ def _modules(seed: int, series: Series) -> dict[str, dict[str, Any]]:
 
 
 def _descriptions(seed: int, series: Series) -> dict[str, dict[str, Any]]:
+    sector, industry = _TRADES[int(chance(seed, series.symbol, "sector") * len(_TRADES))]
     return {
         "quoteType": {
             "exchange": series.exchange.code,
@@ -104,7 +109,8 @@ def _descriptions(seed: int, series: Series) -> dict[str, dict[str, Any]]:
             "timeZoneFullName": series.exchange.tz,
         },
         "assetProfile": {
-            "sector": _SECTORS[int(chance(seed, series.symbol, "sector") * len(_SECTORS))],
+            "sector": sector,
+            "industry": industry,
             "fullTimeEmployees": int(40_000 * chance(seed, series.symbol, "staff")),
             "longBusinessSummary": f"{series.name} is a company of the sandbox; nothing about it is true.",
         },
@@ -118,11 +124,16 @@ def _figures(seed: int, series: Series) -> dict[str, dict[str, Any]]:
     price, currency = float(series.close[-1]), series.exchange.currency
     shares = int(drawn("shares", 5e6, 3e9))
     earned = round(price / drawn("pe", 6, 40), 4)
+    paid = round(sum(paid.amount for paid in series.dividends if paid.ts > series.ts[-1] - _YEAR_S), 4)
+    # As recorded: no dividend is no field, and the yield is a share of the price, not a percentage.
+    dividend = {"dividendRate": paid, "dividendYield": round(paid / price, 4)} if paid and price else {}
     return {
         "summaryDetail": {
             "previousClose": series.close[max(0, len(series.close) - 2)],
             "beta": drawn("beta", 0.3, 2.0),
             "trailingPE": round(price / earned, 4) if earned else None,
+            "forwardPE": round(price / earned * drawn("hope", 0.7, 1.1), 4) if earned else None,
+            **dividend,
             "marketCap": int(shares * price),
             "fiftyTwoWeekHigh": series.high[-252:].max(),
             "fiftyTwoWeekLow": series.low[-252:].min(),
@@ -133,6 +144,8 @@ def _figures(seed: int, series: Series) -> dict[str, dict[str, Any]]:
             "totalRevenue": int(shares * price * drawn("sales", 0.2, 3.0)),
             "profitMargins": drawn("margin", -0.3, 0.4),
             "revenueGrowth": drawn("growth", -0.3, 0.6),
+            "earningsGrowth": drawn("earnings", -0.5, 0.9),
+            "returnOnEquity": drawn("roe", -0.2, 0.5),
             "financialCurrency": currency,
         },
         "defaultKeyStatistics": {
