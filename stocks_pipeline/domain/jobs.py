@@ -24,7 +24,7 @@ class JobStatus(StrEnum):
 
 LEGAL: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.IN_PROGRESS, JobStatus.FAILED}),
-    JobStatus.IN_PROGRESS: frozenset({JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.IN_PROGRESS: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
     JobStatus.FAILED: frozenset({JobStatus.IN_PROGRESS}),
     JobStatus.COMPLETED: frozenset(),
 }
@@ -82,6 +82,10 @@ class Job:
     def failed(self, error: str, error_class: str, now: datetime) -> "Job":
         """Failed, with the reason as it was said and its class."""
         return replace(_moved(self, JobStatus.FAILED), error=error, error_class=error_class, finished_at=now)
+
+    def put_back(self, reason: str, error_class: str) -> "Job":
+        """Pending again: nothing was wrong with this ticker, the whole stage had to stop (no budget, no key)."""
+        return replace(_moved(self, JobStatus.PENDING), error=reason, error_class=error_class)
 
     def to_json(self) -> bytes:
         """The record as it is stored."""

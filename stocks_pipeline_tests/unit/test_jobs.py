@@ -34,6 +34,13 @@ def test_a_failed_job_may_be_tried_again() -> None:
     assert (again.status, again.attempts, again.error) == (JobStatus.IN_PROGRESS, 2, None)
 
 
+def test_a_job_whose_stage_had_to_stop_is_pending_again() -> None:
+    """C22: no budget or no key is nobody's failure; the job waits, says why, and may be started again."""
+    waiting = Job.new("NVDA19", "x", "manual", NOW).started(NOW).put_back("the day's budget is spent", "quota_day")
+    assert (waiting.status, waiting.error_class) == (JobStatus.PENDING, "quota_day")
+    assert waiting.started(NOW).status is JobStatus.IN_PROGRESS
+
+
 def test_a_job_left_by_a_dead_worker_starts_again() -> None:
     """No job stays in progress for ever: who finds it takes it over."""
     left = Job.new("NVDA19", "x", "manual", NOW).started(NOW)

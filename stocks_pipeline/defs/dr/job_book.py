@@ -44,6 +44,10 @@ class JobBook:
         kind = error.kind.value if isinstance(error, UpstreamError) else "bug"
         return self._save(self.get(ticker).failed(str(error), kind, self.clock.now()))
 
+    def put_back(self, ticker: str, error: UpstreamError) -> Job:
+        """Pending again, with the reason why the stage stopped."""
+        return self._save(self.get(ticker).put_back(str(error), error.kind.value))
+
     def get(self, ticker: str) -> Job:
         """The ticker's record. Raises KeyMissing for one that was never opened."""
         return Job.from_json(self.lake.read(self._key(ticker)))

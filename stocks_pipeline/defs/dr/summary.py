@@ -72,6 +72,8 @@ def _state(lake: Lake, day: date, name: str, job: Job | None) -> dict[str, str]:
         return {"status": "failed", "class": job.error_class or "", "error": job.error or ""}
     if lake.exists(layout.report_key(day, name)):
         return {"status": "success"}
+    if job is not None and job.status is JobStatus.PENDING and job.error:
+        return {"status": "skipped", "class": job.error_class or "", "error": job.error}
     if not lake.exists(layout.ticker_data_key(day, name)):
         return {"status": "skipped", "class": "no data", "error": "its prices of the morning are not stored"}
     return {"status": "skipped", "class": "not begun", "error": "its report was never begun, or is in work"}

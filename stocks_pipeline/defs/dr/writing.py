@@ -31,9 +31,14 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
 from stocks_pipeline.storage.tables import read_metadata, read_table
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.limits import Cancelled
 
 if TYPE_CHECKING:
     from stocks_pipeline.domain.reports.verifier import Verdict
+
+
+STOPPING = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})
+"""What is wrong with the stage and not with the ticker: its job stays pending."""
 
 
 class NewsSource(Protocol):
@@ -84,6 +89,16 @@ class ReportDesk:
         self.book.start(name)
         try:
             written = self._write(ticker)
+        except UpstreamError as error:
+            if error.kind in STOPPING:
+                self.book.put_back(name, error)
+            else:
+                self.book.fail(name, error)
+            raise
+        except Cancelled as cancelled:
+            stopped = UpstreamError(FailureKind.TRANSIENT, "dr", name, f"not tried: {cancelled}", attempts=0)
+            self.book.put_back(name, stopped)
+            raise
         except Exception as error:  # the record says how the work ended, whatever ended it
             self.book.fail(name, error)
             raise
