@@ -215,3 +215,33 @@ def test_a_plain_name_is_left_alone() -> None:
     """Names as they really are carry no backslash, so that a reader of the raw text sees them as they are."""
     for name in ("AT&T Inc.", "Moody's Corp", "S&P 500 - ETF (Dist.)", "บริษัท ปตท. จำกัด", "腾讯控股"):
         assert escaped(name) == name
+
+
+@pytest.mark.parametrize("name", ["E*TRADE Group_A", "S&P 500 [Dist] #1", "Foo ~ Bar | Baz", "x@y at large"])
+def test_harmless_signs_stay_verbatim(name: str) -> None:
+    """What Markdown would not act on stands as it is, so that the verifier finds the name it knows."""
+    narrative, _ = inject(draft(), sheet([fact("company_name", name, Unit.TEXT)]))
+    assert narrative is not None
+    assert narrative.text.startswith(f"**NVDA19 — {name}** · ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "*Buy* now",
+        "_Buy_ now",
+        "`x`",
+        "[a](b)",
+        "[a]: b",
+        "~~x~~",
+        "<b>",
+        "a \\* b",
+        "http://x.example",
+        "www.x.example",
+    ],
+)
+def test_harmful_signs_are_escaped(name: str) -> None:
+    """What Markdown would act on carries a backslash."""
+    narrative, _ = inject(draft(), sheet([fact("company_name", name, Unit.TEXT)]))
+    assert narrative is not None
+    assert narrative.evidence[1].text == escaped(name) != name

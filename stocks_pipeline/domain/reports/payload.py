@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from stocks_pipeline.domain.news import NewsItem
-from stocks_pipeline.domain.reports.display import long_date
+from stocks_pipeline.domain.reports.display import display, long_date
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
-from stocks_pipeline.domain.reports.placeholders import Narrative, escaped, shown_in_text
+from stocks_pipeline.domain.reports.placeholders import Narrative, escaped
 from stocks_pipeline.domain.reports.scores import explained, present
 from stocks_pipeline.domain.reports.weighing import Score
 
@@ -157,7 +157,7 @@ def _source_rows(evidence: Sequence[Mapping[str, Any]], sheet: FactSheet) -> lis
     rows = ["| fact | value | session | how | from |", "|---|---|---|---|---|"]
     for name in dict.fromkeys(one["fact"] for one in evidence):
         fact: Fact = sheet.facts[name]
-        shown = shown_in_text(fact, sheet.currency)
+        shown = escaped(display(fact, sheet.currency))
         cells = (f"`{name}`", shown, long_date(fact.as_of), escaped(fact.formula), escaped(fact.source))
         rows.append("| " + " | ".join(cells) + " |")
     return rows
