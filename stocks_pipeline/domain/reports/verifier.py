@@ -22,7 +22,7 @@ from typing import Any
 
 from stocks_pipeline.domain.reports.verifier_context import claims
 from stocks_pipeline.domain.reports.verifier_direction import directions
-from stocks_pipeline.domain.reports.verifier_display import NUMERIC, Known, accepted
+from stocks_pipeline.domain.reports.verifier_display import NUMERIC, Known, accepted, shows
 from stocks_pipeline.domain.reports.verifier_layout import layout
 from stocks_pipeline.domain.reports.verifier_recompute import peers_of, recompute
 from stocks_pipeline.domain.reports.verifier_sentences import sentences
@@ -125,7 +125,7 @@ def _truth(  # noqa: PLR0913 - see verify
     known = {
         **names_of(row, company),
         **recompute(bars, priced=currency is not None),
-        **peers_of(bars, others, as_of),
+        **peers_of(bars, others),
         **company_facts(company, currency),
         **news_known,
     }
@@ -158,9 +158,10 @@ def _value(span: Span, facts: Mapping[str, Any], truth: _Truth) -> list[Problem]
         why = f"{span.fact!r} is absent: nothing stored gives it a value; leave it out"
         return [Problem("absent", span.start, span.text[:60], why)]
     decimals = fact.get("decimals")
-    right = accepted(known, UNITS[span.fact], decimals if isinstance(decimals, int) else -1, truth.currency)
-    if span.text in right:
+    unit, places = UNITS[span.fact], decimals if isinstance(decimals, int) else -1
+    if shows(span.text, known, unit, places, truth.currency):
         return []
+    right = accepted(known, unit, places, truth.currency)
     kind = "company" if span.fact in {"ticker", "company_name", "yahoo_symbol"} else "value"
     why = f"{span.fact} is {' or '.join(sorted(right)) or known.value}; the text says {span.text[:60]!r}"
     return [Problem(kind, span.start, span.text[:60], why)]
@@ -168,6 +169,6 @@ def _value(span: Span, facts: Mapping[str, Any], truth: _Truth) -> list[Problem]
 
 def _names(known: Mapping[str, Known], others: Iterable[str]) -> frozenset[str]:
     """Words of names that may stand only inside spans: this company's, its peers' and any the caller knows."""
-    own = [known[name].value for name in ("ticker", "yahoo_symbol", "company_name") if name in known]
+    own = [known[name].value for name in ("company_name",) if name in known]
     peers = [fact.value for name, fact in known.items() if name.startswith("peer_") and isinstance(fact.value, str)]
     return frozenset(word for name in (*own, *peers, *others) for word in name_words(str(name)))

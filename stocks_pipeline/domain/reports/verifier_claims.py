@@ -49,8 +49,8 @@ PHRASES: dict[str, str] = {
         "shares changed hands|shares changing hands|ปริมาณการซื้อขาย|ปริมาณ|มูลค่าการซื้อขาย|สภาพคล่อง"
     ),
     "usual": "usual|normal|typical|norm|ปกติ",
-    "high": "high|highs|peak|peaks|highest|year's high|year high|yearly high|จุดสูงสุด|สูงสุด",
-    "low": "low|lows|trough|troughs|lowest|year's low|year low|yearly low|จุดต่ำสุด|ต่ำสุด",
+    "high": "high|highs|peak|peaks|highest|highest price|highest level|highest point|year's high|year high|yearly high|จุดสูงสุด|สูงสุด",
+    "low": "low|lows|trough|troughs|lowest|lowest price|lowest level|lowest point|year's low|year low|yearly low|จุดต่ำสุด|ต่ำสุด",
     "drawdown": "drawdown|draw-down|decline from|retreat from|ย่อตัวจาก",
     "volatility": "volatility|volatile|swings|swing|annualised volatility|annualized volatility|ความผันผวน|ผันผวน",
     "rank": (
@@ -82,7 +82,7 @@ PHRASES: dict[str, str] = {
     "margin": "margin|margins|profit margin|อัตรากำไร",
     "equity": "return on equity|equity|ผลตอบแทนต่อส่วน",
     "news": "news|headline|headlines|published|dated|reported|story|stories|wrote|writes|ข่าว|เผยแพร่|รายงาน",
-    "session": "session|day|dated|as of|close|closed|closing|trading|data|on|by|at|until|วันที่|ณ",
+    "session": "session|day|dated|as of|close|closed|closing|วันที่|ณ",
     "place": "exchange|listed|listing|trades|traded|market|on|ตลาด|จดทะเบียน",
     "trade": "sector|industry|company|business|name|กลุ่ม|อุตสาหกรรม",
 }
@@ -112,7 +112,7 @@ def _peers() -> dict[str, Claim]:
 
 
 CLAIMS: dict[str, Claim] = {
-    "session": Claim(("session",)),
+    "session": Claim(("session",), weak=("on", "data", "at", "until", "by")),
     "close": Claim(("close",), weak=("shares", "stock", "หุ้น"), family="close"),
     "previous_close": Claim(("previous",), weak=("from", "before", "after", "against", "จาก"), family="close"),
     "return_1d": Claim(("day",), family="return"),

@@ -15,6 +15,7 @@ from stocks_pipeline.domain.reports.verifier_sentences import Sentence, Window, 
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
 
 _PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
+_NOTHING = (-(10**9), 0)
 _ORDER = "between the lower and the higher"
 
 
@@ -44,6 +45,7 @@ def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]
             yield _problem(span, f"the words beside it name {named}, not {span.fact}; {advice(span.fact)}")
         if missing := [idea for idea in claim.also if idea not in said]:
             yield _problem(span, f"the sentence lacks {' and '.join(missing)}; {advice(span.fact)}")
+    yield from _twins(sentence, values, units)
     yield from _pairs(values, unnamed)
     yield from _partners(sentence)
 
@@ -60,7 +62,7 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
         if not ideas and not window.text.strip():
             continue
         scores = {name: _score(name, fact, window, ideas, said) for name in rivals}
-        best = max(scores.values(), default=None, key=lambda score: score or (0, 0))
+        best = max(scores.values(), default=None, key=lambda score: score or _NOTHING)
         if best:
             return fact if scores[fact] == best else next(name for name in rivals if scores[name] == best)
     return None
@@ -69,7 +71,7 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
 def _score(
     name: str, fact: str, window: Window, ideas: Sequence[tuple[int, str]], said: set[str]
 ) -> tuple[int, int] | None:
-    """How well a stretch names a fact: ideas that fit, then nearness to the value; None where it does not name it."""
+    """How well a stretch names a fact, None where it does not: before the value by ideas that fit, then by nearness."""
     claim, own = CLAIMS[name], CLAIMS[fact]
     spots = [at for at, idea in ideas if idea in claim.near]
     same_family = bool(claim.family) and claim.family == own.family
@@ -82,14 +84,32 @@ def _score(
         return None
     if claim.family == "return" and not same_family and "return" not in here:
         return None
-    near = -min(spots) if window.after else max(spots)
-    return 1 + len(here.intersection(claim.also)), near
+    extra = len(here.intersection(claim.also))
+    return (-min(spots), extra) if window.after else (extra, max(spots))
 
 
 def _adjacent(claim: Claim, window: Window, ideas: Sequence[tuple[int, str]]) -> list[int]:
     """Weak words count as a name right before the value: "from {previous_close}"."""
     tail = len(window.text.rstrip())
     return [at for at, idea in ideas if idea in claim.weak and at + len(idea) >= tail]
+
+
+def _twins(sentence: Sentence, values: Sequence[Span], units: Mapping[str, str]) -> Iterator[Problem]:
+    """Of two values that one name fits, a range and its percentile, the further word must be nearer to the one it means."""
+    named = [span for span in values if span.fact in CLAIMS]
+    for span in named:
+        claim = CLAIMS[span.fact]
+        for other in named:
+            rival = CLAIMS[other.fact]
+            alike = units[span.fact] == units[other.fact] and set(claim.near) & set(rival.near)
+            for idea in set(claim.also) - set(rival.also) if alike else ():
+                spots = [sentence.start + at for at, found in ideas_in(sentence.text) if found == idea]
+                if spots and min(_apart(other, at) for at in spots) < min(_apart(span, at) for at in spots):
+                    yield _problem(span, f"the word for {idea} is nearer to {other.text}; {advice(span.fact)}")
+
+
+def _apart(span: Span, at: int) -> int:
+    return at - span.end if at >= span.end else span.start - at
 
 
 def _pairs(values: Sequence[Span], unnamed: Sequence[Span]) -> Iterator[Problem]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stocks_pipeline.domain.reports.verifier_claims import ideas_in
 from stocks_pipeline.domain.reports.verifier_display import Known
-from stocks_pipeline.domain.reports.verifier_sentences import Sentence, windows
-from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
+from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, windows
+from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem, Span
 
 _UP = (
     "rose|rise|rises|risen|rising|gain|gains|gained|gaining|up|advance|advances|advanced|climb|climbs|climbed|climbing|"
@@ -132,27 +132,43 @@ def _comparisons(sentence: Sentence, units: Mapping[str, str], known: Mapping[st
         begin, end = sentence.clause(match.start())
         if _maybe(sentence, match.start()) or _NOT.search(sentence.text[begin : match.start()]):
             continue
-        right = _operand(sentence, units, match.end(), end, first=True)
-        left = _operand(sentence, units, begin, match.start(), first=False)
-        if (
-            left is None
-            and right
-            and units.get(right) == "price"
-            and not _named_else(sentence.text[begin : match.start()])
-        ):
+        left, right = (
+            _subject(sentence, units, begin, match.start()),
+            _operand(sentence, units, match.end(), end, first=True),
+        )
+        if left == "" and right and units[right] == "price":
             left = "close"
         if not left or not right or left == right or left not in known or right not in known:
             continue
         one, other = known[left].value, known[right].value
-        if (
-            units.get(left) != units.get(right)
-            or not isinstance(one, int | float)
-            or not isinstance(other, int | float)
-        ):
+        if units[left] != units[right] or not isinstance(one, int | float) or not isinstance(other, int | float):
             continue
         if (one <= other) if match["more"] else (one >= other):
             why = f"{left} is not {match[0]} {right}: the stored rows say the opposite"
-            yield Problem("direction", sentence.start + match.start(), sentence.text[begin:end].strip()[:80], why)
+            said = sentence.text[begin:end].strip().replace(MASK, "\u2026")[:80]
+            yield Problem("direction", sentence.start + match.start(), said, why)
+
+
+def _subject(sentence: Sentence, units: Mapping[str, str], begin: int, at: int) -> str | None:
+    """What is compared: "" where nothing is named (the price, then), None where something else is.
+
+    After "and" the subject may be left out; it is then that of the clause's first comparison.
+    """
+    starts = [cut.end() for cut in CUT.finditer(sentence.text, begin, at)]
+    stretches = [(starts[-1] if starts else begin, at)]
+    earlier = _COMPARED.search(sentence.text, begin, at)
+    if starts:
+        stretches.append((begin, earlier.start() if earlier else at))
+    for start, end in stretches:
+        if found := _operand(sentence, units, start, end, first=False):
+            return found
+        if _named_else(sentence.text[start:end]):
+            return None
+        if any(
+            start <= span.start - sentence.start < end and units.get(span.fact) != "text" for span in sentence.spans
+        ):
+            return None  # a gap in percent, whose own sign is checked
+    return ""
 
 
 _SPOKEN = {

@@ -12,13 +12,13 @@ spec, not from the writer's formatter: digits are placed here by decimal arithme
 | index, count | 56.2, 12 |
 | shares | 12,345,678 shares |
 | date | 14 March 2024 |
-| text | verbatim |
+| text | verbatim, Markdown marks in it behind a backslash |
 
 Rounding is that of the exact binary value, ties to even. A recomputed value carries a noise bound (the difference two
 correct algorithms may have); where a tie lies within it, the texts of both sides are accepted. A stored value has none.
 """
 
-import math
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -37,12 +37,26 @@ class Known:
 
     value: float | int | str | date
     noise: float = 0.0
+    also: tuple[float, ...] = ()
+    """Further values that are as true: ranks that only float noise tells apart."""
 
     def agrees(self, other: object) -> bool:
         """Whether a value of the sheet is this one; a number may differ by the noise, nothing else may differ."""
         if isinstance(self.value, str | date) or isinstance(other, bool) or not isinstance(other, int | float):
             return type(self.value) is type(other) and self.value == other
-        return math.isfinite(other) and abs(other - self.value) <= self.noise
+        return any(abs(other - value) <= self.noise for value in (self.value, *self.also))
+
+
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_LIVE = frozenset("\\`*_[]<>|~#")
+
+
+def shows(shown: str, known: Known, unit: str, decimals: int, currency: str | None) -> bool:
+    """Whether a span's text shows the value. A text may escape its Markdown marks, and must where they would act."""
+    if unit == "text":
+        bare = _ESCAPE.sub("", shown)
+        return _ESCAPE.sub(r"\\1", shown) == known.value and not _LIVE & set(bare)
+    return shown in accepted(known, unit, decimals, currency)
 
 
 def accepted(known: Known, unit: str, decimals: int, currency: str | None) -> frozenset[str]:
@@ -55,7 +69,7 @@ def accepted(known: Known, unit: str, decimals: int, currency: str | None) -> fr
     if unit not in NUMERIC or not 0 <= decimals <= MOST_DECIMALS:
         return frozenset()
     places = 0 if unit in WHOLE else decimals
-    near = {value, value - known.noise, value + known.noise}
+    near = {one + shift for one in (value, *known.also) for shift in (0, -known.noise, known.noise)}
     return frozenset(_text(number, unit, places, currency) for number in near)
 
 

@@ -6,7 +6,7 @@ What belongs here: the report's frame. What does not: what its sentences say.
 import re
 from collections.abc import Mapping, Sequence
 
-from stocks_pipeline.domain.reports.verifier_display import Known, accepted
+from stocks_pipeline.domain.reports.verifier_display import Known, shows
 from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem, Span
 
 REQUIRED = ("Key takeaways", "Price and trend", "Momentum and volume", "Risks to watch")
@@ -49,12 +49,10 @@ def _first_line(masked: str, spans: Sequence[Span], known: Mapping[str, Known]) 
     if facts != names or any(name not in known for name in names):
         why = f"the first line must show {', '.join(names)}; it shows {', '.join(facts)}"
         return [Problem("company", 0, line.replace(MASK, "\u2026")[:80], why)]
-    shown = [span.text for span in spans[:3]]
-    right = [accepted(known[name], "date" if name == "session" else "text", 0, None) for name in names]
     return [
-        Problem("company", span.start, span.text, f"the first line is about {'/'.join(sorted(texts))}")
-        for span, text, texts in zip(spans, shown, right, strict=False)
-        if text not in texts
+        Problem("company", span.start, span.text, f"the first line is about {known[name].value}")
+        for span, name in zip(spans, names, strict=False)
+        if not shows(span.text, known[name], "date" if name == "session" else "text", 0, None)
     ]
 
 

@@ -33,10 +33,20 @@ def recompute(bars: Bars, *, priced: bool) -> dict[str, Known]:
     if not len(bars.close):
         return {}
     found = {"session": Known(bars.session(-1))}
+    rsi, ranges = own.wilder_rsi(bars.close), own.wilder_atr(bars.high, bars.low, bars.close)
     prices = {**_closes(bars), **_averages(bars), **_lines(bars), **_extremes(bars), **_weighted(bars)}
+    prices["atr_14"] = _money(float(ranges[-1]), bars)
+    shares = ranges / bars.close * 100
     if priced:
         found |= prices
-    found |= {**_returns(bars), **_distances(bars), **_momentum(bars), **_ranks(bars), **_volumes(bars), **_year(bars)}
+    found |= {
+        **_returns(bars),
+        **_distances(bars),
+        **_momentum(bars, rsi, shares),
+        **_ranks(bars, rsi, shares),
+        **_volumes(bars),
+        **_year(bars),
+    }
     return {name: known for name, known in found.items() if _exists(known)}
 
 
@@ -98,13 +108,12 @@ def _distances(bars: Bars) -> dict[str, Known]:
 
 
 def _lines(bars: Bars) -> dict[str, Known]:
-    """MACD, bands and average true range."""
+    """MACD and bands."""
     middle, spread = own.mean_of_last(bars.close, _SHORT), own.deviation_of_last(bars.close, _SHORT)
     values = {
         "bollinger_upper": middle + 2 * spread,
         "bollinger_middle": middle,
         "bollinger_lower": middle - 2 * spread,
-        "atr_14": float(own.wilder_atr(bars.high, bars.low, bars.close)[-1]),
     }
     if len(bars.close) >= _SETTLED:
         line, signal = (float(series[-1]) for series in own.macd(bars.close))
@@ -112,34 +121,30 @@ def _lines(bars: Bars) -> dict[str, Known]:
     return {name: _money(value, bars) for name, value in values.items()}
 
 
-def _momentum(bars: Bars) -> dict[str, Known]:
+def _momentum(bars: Bars, rsi: own.Floats, ranges: own.Floats) -> dict[str, Known]:
     moves = np.diff(np.log(bars.close[-31:]))
     swing = math.nan
     if len(moves) == 30:  # noqa: PLR2004 - in the fact's name
         middle = math.fsum(moves) / 30
         swing = math.sqrt(math.fsum((moves - middle) ** 2) / 29 * _YEAR) * 100
     return {
-        "rsi_14": _share(float(own.wilder_rsi(bars.close)[-1])),
-        "atr_percent": _share(float(_range_share(bars)[-1])),
+        "rsi_14": _share(float(rsi[-1])),
+        "atr_percent": _share(float(ranges[-1])),
         "volatility_30d": _share(swing),
     }
 
 
-def _range_share(bars: Bars) -> own.Floats:
-    return own.wilder_atr(bars.high, bars.low, bars.close) / bars.close * 100
-
-
-def _ranks(bars: Bars) -> dict[str, Known]:
+def _ranks(bars: Bars, rsi: own.Floats, ranges: own.Floats) -> dict[str, Known]:
     moves = np.full(len(bars.close), math.nan)
     moves[1:] = (bars.close[1:] / bars.close[:-1] - 1) * 100
     columns = {
-        "rsi_percentile": own.wilder_rsi(bars.close),
-        "atr_percentile": _range_share(bars),
+        "rsi_percentile": rsi,
+        "atr_percentile": ranges,
         "volume_percentile": bars.volume,
         "return_percentile": moves,
     }
-    ranks = {name: own.rank(values) for name, values in columns.items()}
-    return {name: Known(value, _NOISE * 100 + noise) for name, (value, noise) in ranks.items()}
+    ranks = {name: own.ranks(values) for name, values in columns.items()}
+    return {name: Known(found[0], _NOISE * 100, tuple(found[1:])) for name, found in ranks.items() if found}
 
 
 def _volumes(bars: Bars) -> dict[str, Known]:
@@ -196,7 +201,7 @@ def _year(bars: Bars) -> dict[str, Known]:
     return found
 
 
-def peers_of(bars: Bars, others: Mapping[str, Any], until: date) -> dict[str, Known]:
+def peers_of(bars: Bars, others: Mapping[str, Any]) -> dict[str, Known]:
     """The five tickers that moved most like this one or against it over three months, by |r|, then by name."""
     if not len(bars.close):
         return {}
@@ -204,8 +209,7 @@ def peers_of(bars: Bars, others: Mapping[str, Any], until: date) -> dict[str, Kn
     start = own.number_of(months_before(session, 3))
     found = []
     for name, table in others.items():
-        other = own.read_bars(table, min(session, until))
-        r = _correlated(bars, other, start)
+        r = _correlated(bars, *own.read_closes(table, start, own.number_of(session)))
         if math.isfinite(r) and abs(r) >= _LEAST_R:
             found.append((-abs(r), name, max(-1.0, min(1.0, r))))
     facts: dict[str, Known] = {}
@@ -214,14 +218,9 @@ def peers_of(bars: Bars, others: Mapping[str, Any], until: date) -> dict[str, Kn
     return facts
 
 
-def _correlated(bars: Bars, other: Bars, start: int) -> float:
-    closes = dict(zip(other.day.tolist(), other.close.tolist(), strict=True))
-    pairs = [
-        (mine, closes[day])
-        for day, mine in zip(bars.day.tolist(), bars.close.tolist(), strict=True)
-        if day > start and day in closes
-    ]
-    if len(pairs) < _LEAST_COMMON:
+def _correlated(bars: Bars, days: own.Days, closes: own.Floats) -> float:
+    """Correlation of daily log returns between common sessions, given the other's."""
+    common, mine, theirs = np.intersect1d(bars.day, days, assume_unique=True, return_indices=True)
+    if len(common) < _LEAST_COMMON:
         return math.nan
-    moves = np.diff(np.log(np.array(pairs)), axis=0)
-    return own.correlation(moves[:, 0], moves[:, 1])
+    return own.correlation(np.diff(np.log(bars.close[mine])), np.diff(np.log(closes[theirs])))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stocks_pipeline.domain.reports.verifier_spans import Span
 
 _END = re.compile(r"[.!?\u2026]+(?=[\s*)\"\u201d\u2019_]|$)|\n")
-_CUT = re.compile(
+CUT = re.compile(
     r"[,;\u2014\u2013]|\b(?:and|but|or|while|whereas|though|although|with|yet|versus|vs|against|compared (?:with|to)"
     r"|after|following|than)\b|\u0e41\u0e25\u0e30|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48|\u0e2a\u0e48\u0e27\u0e19"
 )
@@ -70,18 +70,18 @@ def windows(sentence: Sentence, span: Span, values: Sequence[Span]) -> list[Wind
     left = values[place - 1].end - sentence.start if place else 0
     right = values[place + 1].start - sentence.start if place + 1 < len(values) else len(sentence.text)
     gap, post = sentence.text[left:start], sentence.text[end:right]
-    cuts = list(_CUT.finditer(gap))
+    cuts = list(CUT.finditer(gap))
     found = [Window(gap[cuts[-1].end() :] if cuts else gap)]
     if not place:
         found.append(Window(gap))
-    first = _CUT.search(post)
+    first = CUT.search(post)
     found.append(Window(post[: first.start()] if first else post, after=True))
     if place and not cuts:
-        earlier = [cut.end() for cut in _CUT.finditer(sentence.text, 0, start)]
+        earlier = [cut.end() for cut in CUT.finditer(sentence.text, 0, start)]
         found.append(Window(sentence.text[earlier[-1] if earlier else 0 : start]))
     found.append(Window(gap))
-    if first and not post[: first.start()].strip():
+    if not place and first and not post[: first.start()].strip():
         rest = post[first.end() :]
-        second = _CUT.search(rest)
+        second = CUT.search(rest)
         found.append(Window(rest[: second.start()] if second else rest, after=True))
     return found

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int64]
+_SAME = 1e-9
+"""Relative difference below which two values of a series differ by float noise only."""
 _NO_MOVE = 1e-14
 """An average move below this is none: a share suspended for years."""
 _EPOCH = date(1970, 1, 1)
@@ -51,7 +53,7 @@ def number_of(day: date) -> int:
 
 def read_bars(table: Any, until: date) -> Bars:
     """The rows of a PRICES table up to a day, in order of session."""
-    day = np.asarray(table.column("session").to_numpy(), dtype="datetime64[D]").astype(np.int64)
+    day = _days(table)
     past = np.flatnonzero(day <= number_of(until))
     past = past[np.argsort(day[past], kind="stable")]
     prices = {name: _floats(table, name)[past] for name in ("high", "low", "close")}
@@ -69,6 +71,18 @@ def read_bars(table: Any, until: date) -> Bars:
         symbols=_names(table, "symbol"),
         currencies=_names(table, "currency"),
     )
+
+
+def read_closes(table: Any, after: int, until: int) -> tuple[Days, Floats]:
+    """Sessions and closes of the usable rows later than day `after`, up to day `until`, in order."""
+    day, close = _days(table), _floats(table, "close")
+    keep = np.flatnonzero((day > after) & (day <= until) & (close > 0) & np.isfinite(close))
+    keep = keep[np.argsort(day[keep], kind="stable")]
+    return day[keep], close[keep]
+
+
+def _days(table: Any) -> Days:
+    return np.asarray(table.column("session").to_numpy(), dtype="datetime64[D]").astype(np.int64)
 
 
 def _floats(table: Any, name: str) -> Floats:
@@ -159,18 +173,25 @@ def wilder_atr(high: Floats, low: Floats, close: Floats, span: int = 14) -> Floa
     return series
 
 
-def rank(values: Floats, window: int = 252, least: int = 200) -> tuple[float, float]:
-    """The percentage of the last `window` values at or below the newest, and how far float noise could move it.
+def ranks(values: Floats, window: int = 252, least: int = 200) -> list[float]:
+    """The percentage of the last `window` values at or below the newest.
 
-    nan where the newest is missing or fewer than `least` of them exist.
+    Several answers where values differ from the newest by float noise only: an RSI stands still in theory while a price
+    does, and how its last bit falls depends on the algorithm. None where the newest is missing or fewer than `least` of
+    the window exist.
     """
     year = values[-window:]
     known = year[np.isfinite(year)]
     if len(known) < least or not np.isfinite(values[-1]):
-        return math.nan, 0.0
-    apart = np.abs(known - values[-1])
-    close_calls = int(np.count_nonzero((apart > 0) & (apart < 1e-9 * max(1.0, abs(float(values[-1]))))))  # noqa: PLR2004 - float noise
-    return 100.0 * int(np.count_nonzero(known <= values[-1])) / len(known), 100.0 * close_calls / len(known)
+        return []
+    now = float(values[-1])
+    count = int(np.count_nonzero(known <= now))
+    apart = np.abs(known - now)
+    if not ((apart > 0) & (apart < _SAME * max(1.0, abs(now)))).any():
+        return [100.0 * count / len(known)]
+    noise = _SAME * max(1.0, abs(now))
+    surely, perhaps = int(np.count_nonzero(known < now - noise)) + 1, int(np.count_nonzero(known <= now + noise))
+    return [100.0 * each / len(known) for each in range(surely, perhaps + 1)]
 
 
 def correlation(first: Floats, second: Floats) -> float:

@@ -31,8 +31,12 @@ UNITS: dict[str, str] = {name: unit for unit, names in _OF_UNIT.items() for name
 for _n in range(1, 6):
     UNITS |= {f"peer_{_n}": "text", f"peer_{_n}_correlation": "index", f"news_{_n}": "text", f"news_{_n}_date": "date"}
 
-_NOT_OF_BARS = ("market_cap", "trailing_pe", "forward_pe", "price_to_book", "beta", "revenue_growth", "earnings_growth",
-    "profit_margin", "return_on_equity")  # fmt: skip
+_TIMELESS = frozenset({"ticker", "yahoo_symbol", "company_name", "exchange", "sector"})
+"""Facts of no day of their own: the sheet's day and its newest session are both right."""
+_OF_THE_DAY = frozenset(
+    "market_cap trailing_pe forward_pe price_to_book beta revenue_growth earnings_growth profit_margin return_on_equity".split()
+)
+"""Facts as of the sheet's day, not of its newest session."""
 
 
 def sheet_problems(
@@ -81,12 +85,13 @@ def _wrong_origin(
 ) -> str:
     """Source and day of a fact."""
     as_of = _date(sheet.get("as_of"))
-    source, day = origins.get(name, (None, as_of if name in _NOT_OF_BARS else session or as_of))
+    source, day = origins.get(name, (None, as_of if name in _OF_THE_DAY else session or as_of))
     if source is None and fact.get("source") not in sheet["sources"]:
         return f"the source of {name}, {fact.get('source')!r}, is none of the sheet's"
     if source is not None and fact.get("source") != source:
         return f"the source of {name} is {source}, not {fact.get('source')!r}"
-    if _date(fact.get("as_of")) != day:
+    stated = _date(fact.get("as_of"))
+    if stated != day and not (name in _TIMELESS and stated == as_of):
         return f"{name} is of {day}, not of {fact.get('as_of')}"
     return ""
 

@@ -88,7 +88,7 @@ _BEFORE = frozenset(
 )
 _AFTER = frozenset("%\u2030\u066a\uff05/\\^_#@&=+~\u00d7\u00f7\u00b0'\u2032\u2033")
 _POINTS = frozenset(".,:")
-_LOOSE_SIGN = re.compile("\\S[^\n]*?[ ]([-+\u2010\u2011\u2012\u2212\ufe63\uff0d\u00b1~<>=])[ ]{1,3}$")
+_LOOSE_SIGN = re.compile("[ ]([-+\\u2010\\u2011\\u2012\\u2212\\ufe63\\uff0d\\u00b1~<>=])[ ]{1,3}$")
 _CLOSING = frozenset(MASK + "\"'\u201d\u2019)*]|")
 
 
@@ -104,8 +104,8 @@ def edge_problems(masked: str, span: Span, *, numeric: bool) -> list[Problem]:
         following = masked[span.end + 1 : span.end + 2]
         if after in _POINTS and following and not (following.isspace() or following in _CLOSING):
             bad.append(after + following)
-        line = masked[masked.rfind("\n", 0, span.start) + 1 : span.start]
-        if loose := _LOOSE_SIGN.search(line):
+        loose = _LOOSE_SIGN.search(masked, max(0, span.start - 5), span.start)
+        if loose and masked[masked.rfind("\n", 0, span.start) + 1 : loose.start()].strip():  # else it is a list's dash
             bad.append(loose[1])
     if not bad:
         return []

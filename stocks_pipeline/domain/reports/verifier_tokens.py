@@ -194,7 +194,8 @@ _COMMON = frozenset(
     "motor financial holding trust fund shares share index world mobile investment development trading foreign trade products "
     "health smart home engineering exchange commercial credit bond transition climate counter class gold air airlines dairy "
     "beverage electric energy power steel oil gas water food foods retail media general national american first united "
-    "global asia asian china chinese japan singapore vietnam taiwan thai india top joint stock heavy".split()
+    "global asia asian china chinese japan singapore vietnam taiwan thai india top joint stock heavy cost target apple shell gap meta "
+    "visa orange all key now fast life best block match snap square ball cable love work open core".split()
 )
 
 

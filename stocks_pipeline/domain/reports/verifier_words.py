@@ -33,8 +33,10 @@ NUMBER_WORDS = _NUMBER_WORDS | _PLURALS
 """Also found as parts of a hyphenated or run-together word: twenty-one, fiftyfive, two-day."""
 
 _COMPOSITE = "|".join(sorted(_NUMBER_WORDS - {"mn", "tn", "bn", "second", "one", "ten", "nil"}, key=len)[::-1])
-RUN_TOGETHER = re.compile(rf"(?:{_COMPOSITE}|one|ten|and|s|th|st|nd|rd|ty|teen|fold){{2,}}")
-"""fullmatch of a lower-case word: number words written without a space, at least two parts of them."""
+RUN_TOGETHER = re.compile(
+    rf"(?:{_COMPOSITE})(?:(?:and)?(?:{_COMPOSITE}|one|ten))+(?:s|th|fold)?|(?:{_COMPOSITE}|one|ten)(?:fold|ish|some|odd)"
+)
+"""fullmatch of a lower-case word: number words written without a space between them, or with an ending."""
 
 IDIOMS = re.compile(
     r"\b(?:no[ -]one|one another|(?:on )?the one hand|at first(?: glance| sight)?|first of all|second[- ]guess\w*"
