@@ -14,7 +14,6 @@ from typing import Any
 
 from stocks_pipeline.domain.reports.chart_frame import (
     AVERAGE_COLOURS,
-    DOWN,
     EDGE,
     FAINT,
     GRID,
@@ -22,12 +21,18 @@ from stocks_pipeline.domain.reports.chart_frame import (
     INK,
     LEFT,
     SOFT,
-    UP,
     WIDTH,
     Frame,
     stacked,
 )
-from stocks_pipeline.domain.reports.chart_panels import draw_macd, draw_price, draw_rsi, draw_volume, price_range
+from stocks_pipeline.domain.reports.chart_panels import (
+    change_colour,
+    draw_macd,
+    draw_price,
+    draw_rsi,
+    draw_volume,
+    price_range,
+)
 from stocks_pipeline.domain.reports.chart_series import series
 from stocks_pipeline.domain.reports.display import MONTHS, long_date
 from stocks_pipeline.domain.reports.svg import Canvas, Panel, shortened, tick_decimals, ticks
@@ -94,11 +99,9 @@ def _heading(frame: Frame, title: ChartTitle, last: str) -> None:
     where = (title.exchange, title.currency or "", long_date(data.sessions[-1]))
     canvas.text(LEFT, 58, " · ".join(part for part in where if part), size=12, fill=FAINT)
     canvas.text(WIDTH - _MARGIN, 34, last, size=24, fill=INK, anchor="end", bold=True)
-    if math.isfinite(data.previous_close):
-        change = round((float(data.close[-1]) / data.previous_close - 1) * 100, 2)
-        colour = FAINT if change == 0 else UP if change > 0 else DOWN
-        shown = f"{change:+.2f}%" if change else "0.00%"
-        canvas.text(WIDTH - _MARGIN, 58, f"{shown} on the day", size=12, fill=colour, anchor="end", bold=True)
+    if data.change is not None:
+        shown = f"{data.change:+.2f}%" if data.change else "0.00%"
+        canvas.text(WIDTH - _MARGIN, 58, f"{shown} on the day", fill=change_colour(frame), anchor="end", bold=True)
 
 
 def _legend(frame: Frame) -> None:

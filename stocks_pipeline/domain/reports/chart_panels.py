@@ -26,7 +26,7 @@ _RSI, _MACD, _SIGNAL = "#6b4fbb", "#2b6cb0", "#dd8500"
 _DIVIDEND, _SPLIT = "#2b6cb0", "#8a4fbd"
 _COARSE = 1000.0
 _TAG_LETTERS = 9
-_CLEAR = 13  # a scale label this close to the newest price's tag would lie under it
+_CLEAR = 15  # a scale label this close to the newest price's tag would lie under it
 
 
 def price_range(frame: Frame) -> tuple[float, float]:
@@ -47,7 +47,13 @@ def draw_price(frame: Frame, panel: Panel, last: str) -> None:
     _events(frame, panel)
     y = panel.y(float(frame.data.close[-1]))
     frame.rule(y, FAINT, "2,3")
-    frame.tag(y, last, UP if frame.rising()[-1] else DOWN)
+    frame.tag(y, last, change_colour(frame))
+
+
+def change_colour(frame: Frame) -> str:
+    """Of the newest price: by the close before, as the heading's change is; not by the day's open, as its candle is."""
+    change = frame.data.change
+    return FAINT if change is None or change == 0 else UP if change > 0 else DOWN
 
 
 def _price_scale(frame: Frame, panel: Panel) -> None:

@@ -38,6 +38,13 @@ class Series:
     histogram: Floats
     previous_close: float
 
+    @property
+    def change(self) -> float | None:
+        """Percent from the close before to the newest, as shown with two decimals; None for the very first bar."""
+        if not np.isfinite(self.previous_close):
+            return None
+        return round((float(self.close[-1]) / self.previous_close - 1) * 100, 2)
+
     def __len__(self) -> int:
         return len(self.sessions)
 
