@@ -1,44 +1,29 @@
 """The first stage of a market: which symbols there are, and how they are split.
 
-What belongs here: the assets `symbols` and `symbol_batches`, and the decisions behind them: when a stored list is
-used again and when a pinned split may change. What does not: parsing (domain/symbols.py) and HTTP (upstream/).
+What belongs here: the assets `symbols` and `symbol_batches`, and when a pinned split may change. What does not: where a
+day's list comes from (day_list.py), parsing (domain/symbols.py) and HTTP (upstream/).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from stocks_pipeline import __version__
 from stocks_pipeline.defs.config import BatchesConfig, ListingConfig, SelectionConfig
-from stocks_pipeline.defs.evidence import check_result, failure, markdown_table
+from stocks_pipeline.defs.day_list import OWN, obtain_listing, original_day, previous_listing
+from stocks_pipeline.defs.evidence import check_result, markdown_table
 from stocks_pipeline.defs.market import Market
 from stocks_pipeline.defs.selection import SelectionError, choose
 from stocks_pipeline.domain.listing import Company
 from stocks_pipeline.domain.symbols import BatchPlan, companies_from_csv, companies_to_csv, split_batches
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
-from stocks_pipeline.upstream.failures import UpstreamError
 
 ALL = "all"
 """The selection of a plan that nobody narrowed."""
-
-OWN = "no: asked for this day"
-"""What `reused_from` says of a list that is the day's own."""
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A day's list and where it came from."""
-
-    companies: tuple[Company, ...]
-    source: str
-    reused_from: date | None = None
-    """The day whose list stands in, when the exchange's could not be had and the run allowed it."""
-    stored: bool = False
-    """The day's own list was in the lake already."""
 
 
 def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
@@ -68,11 +53,11 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
         day = date.fromisoformat(context.partition_key)
         market.require_session(day, context.log.warning)
         lake: Lake = context.resources.lake.open()
-        own = lake.exists(layout.symbols_key(market.name, day)) and not stands_in(context.instance, market, day)
-        listed = obtain_listing(market, day, lake, getattr(context.resources, market.listing), config, own=own)
+        origin = partial(original_day, context.instance, market)
+        listed = obtain_listing(market, day, lake, getattr(context.resources, market.listing), config, origin)
         before = previous_listing(lake, market.name, day)
         finding = listing_plausible(
-            len(listed.companies), len(before.companies) if before else None, floor=market.listing_floor
+            len(listed.companies), len(before) if before is not None else None, floor=market.listing_floor
         )
         result = check_result(finding, "listing_plausible", reused_from=listed.reused_from)
         if finding.severity == "error" and not finding.passed:
@@ -87,7 +72,7 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
                 "source": listed.source,
                 "reused_from": str(listed.reused_from) if listed.reused_from else OWN,
                 "preview": markdown_table(rows),
-                **_changes(before.companies if before else (), listed.companies),
+                **_changes(before or (), listed.companies),
             },
             check_results=[result],
         )
@@ -119,6 +104,7 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
                 "dagster/partition_row_count": len(plan.symbols),
                 "path": dg.MetadataValue.path(written.uri),
                 "batches": len(plan.batches),
+                "selected_batches": dg.MetadataValue.json(selected_batches(plan, config)),
                 "selection": selection_of(plan),
                 "selected_symbols": dg.MetadataValue.json(config.symbols),
                 "selected_limit": config.limit or 0,
@@ -137,62 +123,6 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
         )
 
     return [symbols, symbol_batches]
-
-
-def stands_in(instance: dg.DagsterInstance, market: Market, day: date) -> bool:
-    """Whether the list stored for the day is another day's, by what was recorded when it was stored."""
-    wanted = dg.AssetRecordsFilter(asset_key=market.key("symbols"), asset_partitions=[day.isoformat()])
-    records = instance.fetch_materializations(wanted, limit=1).records
-    made = records[0].asset_materialization if records else None
-    mark = made.metadata.get("reused_from") if made else None
-    return mark is not None and mark.value not in {OWN, day.isoformat()}
-
-
-def obtain_listing(  # noqa: PLR0913 - where a list may come from, and what the run allows
-    market: Market, day: date, lake: Lake, source: object, config: ListingConfig, *, own: bool
-) -> Listed:
-    """The day's list: stored, fetched, or (only if the run allows it) the last good one.
-
-    `own` says that the lake holds the day's own list. One that stood in is asked for again, or its mark would be lost.
-
-    Raises:
-        dagster.Failure: the exchange's list cannot be had and `reuse_last_good` is off or nothing is stored.
-    """
-    key = layout.symbols_key(market.name, day)
-    if own and not config.refetch:
-        return Listed(companies_from_csv(lake.read(key)), source="lake", stored=True)
-    try:
-        fetched = source.open().fetch()  # type: ignore[attr-defined]  # resources are duck-typed by key
-    except UpstreamError as error:
-        last = _last_good(market.name, day, lake, own=own) if config.reuse_last_good else None
-        if last is None:
-            raise failure(
-                error,
-                f"The list of {market.title} cannot be had, so no prices are fetched",
-                otherwise=f"stocks run {market.name} --date {day} --reuse-last-good takes the newest stored list",
-            ) from error
-        return last
-    return Listed(fetched.listing.companies, source=fetched.fetched_from)
-
-
-def _last_good(market: str, day: date, lake: Lake, *, own: bool) -> Listed | None:
-    """The newest list that was the exchange's own answer: the day's, when it was only to be asked for again."""
-    if own:
-        companies = companies_from_csv(lake.read(layout.symbols_key(market, day)))
-        return Listed(companies, source="the day's own list, stored earlier", reused_from=day)
-    return previous_listing(lake, market, day)
-
-
-def previous_listing(lake: Lake, market: str, day: date) -> Listed | None:
-    """The newest stored list before `day`."""
-    folder = layout.symbols_key(market, day).rpartition("/")[0]
-    stored = (key.rpartition("/")[2] for key in lake.list(f"{folder}/"))
-    earlier = [d for name in stored if (d := date.fromisoformat(name[: len("2025-12-05")])) < day]
-    if not earlier:
-        return None
-    newest = max(earlier)
-    companies = companies_from_csv(lake.read(layout.symbols_key(market, newest)))
-    return Listed(companies, source=f"list of {newest}", reused_from=newest)
 
 
 def stored_plan(lake: Lake, market: str, day: date) -> BatchPlan | None:
@@ -225,6 +155,12 @@ def pin(stored: BatchPlan | None, listed: Sequence[str], config: BatchesConfig, 
             "selection": _selection(config),
         },
     )
+
+
+def selected_batches(plan: BatchPlan, config: SelectionConfig) -> list[int]:
+    """The batches that hold a symbol of the selection; a fetch of the others would have nothing to ask."""
+    chosen = set(choose(plan.symbols, config.limit, config.symbols))
+    return [batch.batch_number for batch in plan.batches if chosen.intersection(batch.symbols)]
 
 
 def selection_of(plan: BatchPlan) -> str:

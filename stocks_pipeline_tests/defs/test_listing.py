@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks_pipeline.defs.config import BatchesConfig
-from stocks_pipeline.defs.listing import pin, previous_listing, stored_plan
+from stocks_pipeline.defs.day_list import previous_day, previous_listing
+from stocks_pipeline.defs.listing import pin, stored_plan
 from stocks_pipeline.defs.selection import SelectionError
 from stocks_pipeline.domain.listing import Company
 from stocks_pipeline.domain.symbols import BatchPlan, companies_from_csv
@@ -149,6 +150,18 @@ def test_a_list_that_stood_in_is_asked_for_again(desk: MarketDesk) -> None:
     assert desk.listing.fetched == asked
 
 
+def test_a_stand_in_of_a_stand_in_names_the_day_it_is_of(desk: MarketDesk) -> None:
+    """E32: after two days without an answer the mark still says how old the list really is."""
+    desk.list(BEFORE)
+    desk.listing.error = refused("listing")
+    desk.list(reuse_last_good=True)
+    result = desk.list(AFTER, reuse_last_good=True)
+    shown = desk.metadata("symbols", str(AFTER))
+    assert (shown["reused_from"], shown["source"]) == ("2025-12-04", "list of 2025-12-04")
+    assert "The list of 2025-12-04 stands in" in (checks(result)["listing_plausible"].description or "")
+    assert listed(desk, AFTER) == EIGHT
+
+
 def test_a_failed_refetch_falls_back_to_the_days_own_list(desk: MarketDesk) -> None:
     """E32: yesterday's list never replaces today's; the next run takes today's as its own again."""
     desk.listing.companies = companies_of(*EIGHT[:7])
@@ -170,9 +183,7 @@ def test_nothing_to_reuse_is_still_a_failure(desk: MarketDesk) -> None:
     desk.listing.error = refused("listing")
     assert not desk.list(reuse_last_good=True).success
     assert previous_listing(desk.lake, "asx", DAY) is None
-    found = previous_listing(desk.lake, "asx", date(2025, 12, 9))
-    assert found is not None
-    assert found.reused_from == AFTER
+    assert previous_day(desk.lake, "asx", date(2025, 12, 9)) == AFTER
 
 
 def test_half_of_yesterdays_list_is_not_believed(desk: MarketDesk) -> None:
@@ -218,6 +229,16 @@ def test_a_limit_never_shrinks_a_full_day_and_a_full_run_outgrows_a_trial(desk: 
     assert desk.plan().symbols == EIGHT
     desk.list(batches={"limit": 2})
     assert desk.plan().symbols == EIGHT
+
+
+def test_the_split_says_which_batches_were_selected(desk: MarketDesk) -> None:
+    """E31: all of them, or those that hold one of the symbols asked for, also on a day that is pinned whole."""
+    desk.list()
+    assert desk.metadata("symbol_batches")["selected_batches"] == [0, 1, 2]
+    for asked, numbers in (({"limit": 4}, [0, 1]), ({"symbols": ["AAH", "AAA"]}, [0, 2])):
+        desk.list(batches=asked)
+        shown = desk.metadata("symbol_batches")
+        assert (shown["batches"], shown["selected_batches"]) == (3, numbers)
 
 
 def test_an_unlisted_symbol_is_named_with_its_neighbours(desk: MarketDesk) -> None:
