@@ -15,7 +15,7 @@ from dagster._core.utils import make_new_run_id  # the id must be known before t
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.automation import CHAIN_TAG
-from stocks_pipeline.defs.chain import batch_range_tags
+from stocks_pipeline.defs.chain import batch_range_tags, gapless
 from stocks_pipeline.defs.market import Market
 from stocks_pipeline.defs.operations.dead_runs import WORKER_TAG, alive, reap
 
@@ -107,7 +107,7 @@ class Foreground:
     def day(
         self, day: date, *, listing: Mapping[str, Any], batches: Mapping[str, Any], prices: Mapping[str, Any]
     ) -> DayResult:
-        """The chain of one day: list and split, fetch every batch, merge what is there.
+        """The chain of one day: list and split, fetch every selected batch, merge what is there.
 
         The arguments are the run configs of `symbols`, `symbol_batches` and `raw_prices`.
         """
@@ -121,21 +121,21 @@ class Foreground:
         done.stages.append(self.stage("listing", tags, config))
         if not done.stages[-1].success:
             return done
-        numbers = self.batch_numbers(day)
-        if numbers:
-            config = {"ops": {f"{name}__raw_prices": {"config": dict(prices)}}}
+        config = {"ops": {f"{name}__raw_prices": {"config": dict(prices)}}}
+        for numbers in gapless(self.selected_batches(day)):
             done.stages.append(self.stage("prices", batch_range_tags(day, numbers), config))
         done.stages.append(self.stage("daily_prices", tags))
         return done
 
-    def batch_numbers(self, day: date) -> range:
-        """The batches of the day's split, as the instance recorded it."""
+    def selected_batches(self, day: date) -> list[int]:
+        """The batches of the day's split that the listing run selected, as the instance recorded them."""
         records = self.instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=self.market.key("symbol_batches"), asset_partitions=[day.isoformat()]),
             limit=1,
         ).records
         made = records[0].asset_materialization if records else None
-        return range(int(str(made.metadata["batches"].value))) if made else range(0)
+        found: Any = made.metadata["selected_batches"].value if made else []
+        return list(found)
 
 
 def reason(failed: Any) -> str:

@@ -82,7 +82,7 @@ class Watcher:
             total = before + rows.value
             self.progress.update(task, rows=total, note=f"{total:,} {'symbols' if 'symbol' in name else 'rows'}")
         if name == "symbol_batches":
-            self.expect("raw_prices", max(1, metadata["batches"].value))
+            self.expect("raw_prices", max(1, len(metadata["selected_batches"].value)))
 
 
 @contextmanager

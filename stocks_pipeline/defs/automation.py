@@ -5,26 +5,30 @@ works, and the decision which stage is next (chain.py), which is pure. Stages ch
 the seeds' fixed 20-minute buffer was their worst fault.
 """
 
-from collections.abc import Iterator
-from datetime import date
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._core.definitions.assets.job.asset_job import (
+    IMPLICIT_ASSET_JOB_NAME,  # the job of whatever is materialized by hand; no public name
+)
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,  # what define_asset_job returns; not exported in 1.13
 )
 
 from stocks_pipeline.clock import Clock, SystemClock
-from stocks_pipeline.defs.chain import EndedRun, PinnedPlan, Stage, next_stages, partition_tags
+from stocks_pipeline.defs.chain import MEMORY_S, EndedRun, Fetch, PinnedPlan, Stage, next_stages, partition_tags
 from stocks_pipeline.defs.market import Market
 from stocks_pipeline.partitions import parse_batch_key
 
 CHAIN_INTERVAL_S = 15
 """How often the chain looks. A hop starts at most this plus one daemon iteration after the stage before it."""
 
-LOOK_BACK = 50
-"""Newest events and runs the chain looks at in one tick; a desk makes about three a market and day."""
+LOOK_BACK = 200
+"""Newest splits and fetch runs of a market, not older than a day and a half, that the chain looks at in one tick."""
 
 UPSTREAM_TAG = "stocks/upstream"
 """Key of `tag_concurrency_limits` in instance/dagster.yaml: how many runs may talk to one vendor."""
@@ -112,8 +116,10 @@ def chain_sensor(market: Market, jobs: StageJobs, clock: Clock | None = None) ->
     )
     def chain(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = (clock or SystemClock()).time()
+        plans = pinned_plans(context.instance, market, now - MEMORY_S)
+        runs = fetch_runs(context.instance, market, now - MEMORY_S)
         hops = next_stages(
-            market.name, pinned_plans(context.instance, market), ended_runs(context.instance, market), now
+            market.name, plans, ended_runs(context.instance, market, runs), now, fetches(market, runs, plans)
         )
         for hop in hops:
             yield dg.RunRequest(
@@ -128,14 +134,15 @@ def chain_sensor(market: Market, jobs: StageJobs, clock: Clock | None = None) ->
                 },
             )
         if not hops:
-            yield dg.SkipReason(f"No stage of {market.title} ended in the last day and a half.")
+            yield dg.SkipReason(f"Nothing is next: no stage of {market.title} ended in the last day and a half.")
 
     return chain
 
 
-def pinned_plans(instance: dg.DagsterInstance, market: Market) -> list[PinnedPlan]:
-    """The newest splits, as the instance recorded them."""
-    records = instance.fetch_materializations(market.key("symbol_batches"), limit=LOOK_BACK).records
+def pinned_plans(instance: dg.DagsterInstance, market: Market, since: float) -> list[PinnedPlan]:
+    """The newest splits after `since` (unix seconds), as the instance recorded them."""
+    wanted = dg.AssetRecordsFilter(market.key("symbol_batches"), after_timestamp=since)
+    records = instance.fetch_materializations(wanted, limit=LOOK_BACK).records
     foreground = _foreground(instance, [r.run_id for r in records])
     plans = []
     for record in records:
@@ -143,12 +150,14 @@ def pinned_plans(instance: dg.DagsterInstance, market: Market) -> list[PinnedPla
         if made is None or made.partition is None or record.run_id in foreground:
             continue
         value: dict[str, Any] = {name: entry.value for name, entry in made.metadata.items()}
+        if "selected_batches" not in value:
+            continue  # marked as made by hand: that split nothing
         plans.append(
             PinnedPlan(
                 day=date.fromisoformat(made.partition),
                 event_id=record.storage_id,
                 at=record.timestamp,
-                batches=int(value["batches"]),
+                batches=tuple(value["selected_batches"]),
                 limit=int(value["selected_limit"]) or None,
                 symbols=tuple(value["selected_symbols"]),
             )
@@ -156,10 +165,20 @@ def pinned_plans(instance: dg.DagsterInstance, market: Market) -> list[PinnedPla
     return plans
 
 
-def ended_runs(instance: dg.DagsterInstance, market: Market) -> list[EndedRun]:
-    """The newest ended runs that fetched prices of this market, and the days they were about."""
-    newest = instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=LOOK_BACK)
-    ours = [r for r in newest if r.dagster_run.tags.get(CHAIN_TAG) != "foreground" and _fetched(r.dagster_run, market)]
+def fetch_runs(instance: dg.DagsterInstance, market: Market, since: float) -> list[dg.RunRecord]:
+    """The newest runs about raw_prices that changed after `since` (unix seconds): of the stage's job, or by hand."""
+    after = datetime.fromtimestamp(since, UTC)
+    return [
+        record
+        for name in (f"{market.name}_prices", IMPLICIT_ASSET_JOB_NAME)
+        for record in instance.get_run_records(dg.RunsFilter(job_name=name, updated_after=after), limit=LOOK_BACK)
+        if name != IMPLICIT_ASSET_JOB_NAME or market.key("raw_prices") in (record.dagster_run.asset_selection or ())
+    ]
+
+
+def ended_runs(instance: dg.DagsterInstance, market: Market, runs: Iterable[dg.RunRecord]) -> list[EndedRun]:
+    """Those of the runs that ended and the days they were about; not those of the foreground, which merges itself."""
+    ours = [r for r in runs if r.dagster_run.status in ENDED and r.dagster_run.tags.get(CHAIN_TAG) != "foreground"]
     if not ours:
         return []
     # A day of which no batch was ever stored is left out: there is nothing to merge.
@@ -168,23 +187,45 @@ def ended_runs(instance: dg.DagsterInstance, market: Market) -> list[EndedRun]:
         EndedRun(day, record.dagster_run.run_id, record.end_time or 0.0)
         for record in ours
         for day in sorted(stored)
-        if _is_about(record.dagster_run, day)
+        if _batches_of(record.dagster_run, day)
     ]
 
 
-def _fetched(run: dg.DagsterRun, market: Market) -> bool:
-    """Whether the run was about raw_prices: by the stage's job, or materialized by hand in the UI."""
-    return run.job_name == f"{market.name}_prices" or market.key("raw_prices") in (run.asset_selection or ())
+def fetches(market: Market, runs: Iterable[dg.RunRecord], plans: Iterable[PinnedPlan]) -> list[Fetch]:
+    """What the runs bring of the plans' days; a run that ended without having started brings nothing."""
+    days = {plan.day for plan in plans}
+    found = []
+    for record in runs:
+        run = record.dagster_run
+        if record.start_time is None and run.status in ENDED:
+            continue
+        config = _config(run, market)
+        for day in days:
+            numbers = frozenset(_batches_of(run, day))
+            if only := config.get("batches"):
+                numbers &= frozenset(only)
+            at = math.inf if record.start_time is None else record.start_time
+            found.append(Fetch(day, at, numbers, config.get("limit"), tuple(config.get("symbols") or ())))
+    return found
 
 
-def _is_about(run: dg.DagsterRun, day: date) -> bool:
-    """Whether the run's partition, or its range of them, which may span several days, touches the day."""
+def _config(run: dg.DagsterRun, market: Market) -> Mapping[str, Any]:
+    """The run's config of raw_prices; what was not asked is not in it."""
+    given: Any = run.run_config
+    for name in ("ops", f"{market.name}__raw_prices", "config"):
+        given = given.get(name) or {}
+    return dict(given)
+
+
+def _batches_of(run: dg.DagsterRun, day: date) -> range:
+    """The day's batches in the run's partition, or its range of them. One over several days is a product."""
     one = run.tags.get("dagster/partition")
     first = run.tags.get("dagster/asset_partition_range_start", one)
     last = run.tags.get("dagster/asset_partition_range_end", one)
     if first is None or last is None:
-        return False
-    return parse_batch_key(first)[0] <= day <= parse_batch_key(last)[0]
+        return range(0)
+    (from_day, low), (to_day, high) = parse_batch_key(first), parse_batch_key(last)
+    return range(low, high + 1) if from_day <= day <= to_day else range(0)
 
 
 def _foreground(instance: dg.DagsterInstance, run_ids: list[str]) -> set[str]:

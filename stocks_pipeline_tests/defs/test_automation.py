@@ -13,7 +13,16 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._utils.schedules import schedule_execution_time_iterator  # the daemon's own; no public one
 
 from stocks_pipeline.clock import SystemClock
-from stocks_pipeline.defs.automation import CHAIN_TAG, UPSTREAM_TAG, chain_sensor, ended_runs, stage_jobs
+from stocks_pipeline.defs.automation import (
+    CHAIN_TAG,
+    UPSTREAM_TAG,
+    chain_sensor,
+    ended_runs,
+    fetch_runs,
+    fetches,
+    pinned_plans,
+    stage_jobs,
+)
 from stocks_pipeline.defs.chain import MEMORY_S
 from stocks_pipeline_tests.fake_feed import codes, companies_of, refused
 from stocks_pipeline_tests.fakes import FakeClock
@@ -82,11 +91,87 @@ def test_a_day_runs_by_itself_from_the_list_to_the_table(desk: MarketDesk) -> No
 def test_looking_again_proposes_the_same_keys(desk: MarketDesk) -> None:
     """A27: Dagster starts a run key once, so a sensor that looks every 15 s starts nothing twice."""
     desk.list()
-    first = look(desk)
+    first, second = look(desk), look(desk)
+    assert [r.run_key for r in first] == [r.run_key for r in second]
     obey(desk, first[0])
     second, third = look(desk), look(desk)
+    assert stages(second) == ["asx_daily_prices"], "what was fetched is not asked for again"
     assert [r.run_key for r in second] == [r.run_key for r in third]
-    assert first[0].run_key in {r.run_key for r in second}
+
+
+def test_a_day_fetched_by_hand_is_not_fetched_again(desk: MarketDesk) -> None:
+    """A27: the daemon was down, a person ran the stage: the chain only merges."""
+    desk.list()
+    desk.prices(numbers=range(1, 2))
+    assert "asx_prices" in stages(look(desk)), "one batch is not the day"
+    desk.prices(limit=2)
+    assert "asx_prices" in stages(look(desk)), "a trial is not the day"
+    desk.prices()
+    assert set(stages(look(desk))) == {"asx_daily_prices"}
+    desk.list(batches={"repin": True})
+    assert "asx_prices" in stages(look(desk)), "a new split is a new cause"
+
+
+def test_a_fetch_of_the_foreground_counts(desk: MarketDesk) -> None:
+    """Ch. 9: `stocks run` after the schedule's split has brought it all; the chain has nothing to add."""
+    desk.list()
+    desk.prices(tags={CHAIN_TAG: "foreground"})
+    assert look(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "asked"),
+    [
+        (dg.DagsterRunStatus.STARTING, False),
+        (dg.DagsterRunStatus.NOT_STARTED, False),
+        (dg.DagsterRunStatus.CANCELED, True),
+        (dg.DagsterRunStatus.FAILURE, True),
+    ],
+)
+def test_a_waiting_fetch_counts_until_it_is_given_up(
+    desk: MarketDesk, status: dg.DagsterRunStatus, *, asked: bool
+) -> None:
+    """A27: a run in the queue will fetch the day; one that was cancelled there, or never came up, will not."""
+    desk.list()
+    tags = {"dagster/asset_partition_range_start": f"{DAY}|0", "dagster/asset_partition_range_end": f"{DAY}|2"}
+    job = desk.repository.get_job("asx_prices")
+    desk.instance.create_run_for_job(job, tags=tags, status=status)
+    assert ("asx_prices" in stages(look(desk))) is asked
+
+
+def test_a_failing_trial_on_a_split_day_leaves_the_other_batches_alone(desk: MarketDesk) -> None:
+    """E31: `limit=2` touches batch 0; only that one turns red, in a run that spans no other."""
+    desk.list()
+    desk.list(batches={"limit": 2})
+    assert desk.metadata("symbol_batches")["selected_batches"] == [0]
+    desk.feed.script = {f"{s}.AX": refused(f"{s}.AX") for s in EIGHT}
+    (request,) = look(desk)
+    assert not obey(desk, request).success
+    assert desk.colours() == {0: "FAILED", 1: None, 2: None}
+
+
+def test_named_symbols_of_far_batches_span_nothing_between(desk: MarketDesk) -> None:
+    """E31: batches 0 and 2 fail in two runs; batch 1, which nobody named, keeps no colour."""
+    desk.list(batches={})
+    desk.list(batches={"symbols": ["AAA", "AAH"]})
+    desk.feed.script = {f"{s}.AX": refused(f"{s}.AX") for s in EIGHT}
+    first, second = look(desk)
+    assert (first.tags["dagster/partition"], second.tags["dagster/partition"]) == (f"{DAY}|0", f"{DAY}|2")
+    assert first.run_key != second.run_key
+    assert not obey(desk, first).success
+    assert [request.run_key for request in look(desk)] == [second.run_key], "the rest keeps its key"
+    assert not obey(desk, second).success
+    assert desk.colours() == {0: "FAILED", 1: None, 2: "FAILED"}
+
+
+def test_a_split_marked_by_hand_starts_nothing(desk: MarketDesk) -> None:
+    """F01: "report materialization" in the UI splits nothing, and must not stop the chain of other days."""
+    desk.list(BEFORE)
+    desk.instance.report_runless_asset_event(
+        dg.AssetMaterialization(MARKET.key("symbol_batches"), partition=DAY.isoformat())
+    )
+    (request,) = look(desk)
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-12-04|0"
 
 
 def test_a_fetch_that_failed_in_part_is_merged_all_the_same(desk: MarketDesk) -> None:
@@ -110,7 +195,7 @@ def test_a_fetch_without_any_batch_is_not_merged(desk: MarketDesk) -> None:
     desk.list()
     desk.feed.script = {f"{s}.AX": refused(f"{s}.AX") for s in EIGHT}
     assert not obey(desk, look(desk)[0]).success
-    assert stages(look(desk)) == ["asx_prices"]
+    assert look(desk) == []
 
 
 def test_a_failed_listing_starts_nothing(desk: MarketDesk) -> None:
@@ -182,8 +267,16 @@ def test_a_range_over_several_days_merges_each_of_them(desk: MarketDesk) -> None
     tags = {"dagster/asset_partition_range_start": f"{BEFORE}|0", "dagster/asset_partition_range_end": "2025-12-08|2"}
     desk.list(DAY)
     desk.run("prices", tags, {"raw_prices": {}})
-    found = {run.day.isoformat() for run in ended_runs(desk.instance, MARKET)}
-    assert found == {"2025-12-04", "2025-12-05", "2025-12-08"}
+    runs = fetch_runs(desk.instance, MARKET, 0.0)
+    assert {run.day.isoformat() for run in ended_runs(desk.instance, MARKET, runs)} == {
+        "2025-12-04",
+        "2025-12-05",
+        "2025-12-08",
+    }
+    found = fetches(MARKET, runs, pinned_plans(desk.instance, MARKET, 0.0))
+    assert {(fetch.day.isoformat(), fetch.batches) for fetch in found} == {
+        (day, frozenset({0, 1, 2})) for day in ("2025-12-04", "2025-12-05", "2025-12-08")
+    }
 
 
 def test_the_chain_forgets_after_a_day_and_a_half(desk: MarketDesk) -> None:
@@ -194,7 +287,7 @@ def test_the_chain_forgets_after_a_day_and_a_half(desk: MarketDesk) -> None:
     with dg.build_sensor_context(instance=desk.instance, repository_def=desk.repository) as context:
         data = sensor.evaluate_tick(context)
     assert data.run_requests == []
-    assert data.skip_message == "No stage of ASX ended in the last day and a half."
+    assert data.skip_message == "Nothing is next: no stage of ASX ended in the last day and a half."
 
 
 def test_two_days_are_proposed_oldest_first(desk: MarketDesk) -> None:
