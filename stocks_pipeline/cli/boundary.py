@@ -29,7 +29,7 @@ class Desk(TyperGroup):
             code = meant_for_people(error)
             if code is None:
                 raise
-            complain(str(error))
+            complain(in_words(error))
             raise SystemExit(int(code)) from None
 
 
@@ -46,5 +46,20 @@ def meant_for_people(error: Exception) -> Exit | None:
         return Exit.USAGE
     if isinstance(error, LakeError | KeyMissing | StoreError):
         return Exit.FAILURE
+    if _is_storage(error):
+        return Exit.FAILURE
     name = type(error).__name__  # the modules of these two load Dagster and DuckDB; whoever raised them has them loaded
     return Exit.USAGE if isinstance(error, ValueError) and name in {"SelectionError", "QueryError"} else None
+
+
+def in_words(error: Exception) -> str:
+    """The error's own sentence; of a database, which would print its statement, what is wrong with the folder."""
+    if not _is_storage(error):
+        return str(error)
+    why = getattr(error, "orig", None)
+    return f"DAGSTER_HOME: its storage cannot be used: {why}. Free space on its disk, or set STOCKS_HOME elsewhere"
+
+
+def _is_storage(error: Exception) -> bool:
+    """Dagster's SQLite files: full or read-only disk, locked. By name, because nobody else needs SQLAlchemy loaded."""
+    return type(error).__module__.startswith("sqlalchemy") and type(error).__name__ == "OperationalError"

@@ -101,23 +101,23 @@ def test_a_bar_without_numbers_is_no_bar(desk: FaultDesk) -> None:
 
 
 def test_a_third_of_all_requests_fail_and_the_day_completes(desk: FaultDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """E33, E34: 30 % random 429, 500 and timeouts; every symbol is stored, and the calls stay below four a symbol."""
-    monkeypatch.setenv("STOCKS_REQUEST_TIMEOUT", "0.5")
+    """E33, E34: 30 % random 429, 500 and timeouts; every symbol is stored, in fewer than three calls each."""
+    monkeypatch.setenv("STOCKS_REQUEST_TIMEOUT", "1")
     for name, share in (("429", 0.06), ("500", 0.14), ("timeout", 0.10)):
         desk.world.fault(name, share=share)
 
-    done = desk.run()
+    done = desk.run(limit=120)
 
     assert [stage.success for stage in done.stages] == [True, True, True]
     failed = [o for o in desk.outcomes().values() if o.status == "failed"]
     if failed:  # four bad draws in a row are rare, not impossible: a second run brings the rest
         assert len(failed) <= 0.05 * len(desk.plan().symbols)
         desk.world.clear_faults()
-        desk.run()
+        desk.run(limit=120)
     assert not_ok(desk) == {SUSPENDED: "no_bars"}
     asked = desk.asked()
     assert sorted(asked) == sorted(f"{s}.AX" for s in desk.plan().symbols)
-    assert asked.total() <= 2 * len(asked)
+    assert asked.total() < 3 * len(asked)
     assert set(desk.world.stats()["by_fault"]) == {"429", "500", "timeout"}
 
 

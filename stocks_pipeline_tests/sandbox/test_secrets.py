@@ -31,11 +31,11 @@ def test_no_key_cookie_or_crumb_reaches_a_file(
     with open_instance(Settings.load()) as instance:
         desk = FaultDesk(tmp_path, world, instance)
         remember_list(desk.lake, world)
-        desk.split()
-        world.fault("500", status=401, symbols=desk.vendor_symbols(2))
+        desk.run(limit=110)
+        world.fault("500", status=401, symbols=desk.vendor_symbols(1))
         for name, share in (("500", 0.2), ("malformed", 0.1), ("html", 0.1)):
             world.fault(name, share=share)
-        done = desk.run()
+        done = desk.run(limit=110, refetch=True)
         instance.dispose()
 
     assert not done.stages[1].success
