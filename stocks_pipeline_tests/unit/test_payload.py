@@ -13,15 +13,17 @@ from stocks_pipeline.domain.reports.fact_units import FactSheet, Unit
 from stocks_pipeline.domain.reports.facts import build_facts
 from stocks_pipeline.domain.reports.page import KEY_FACTS, page_of, sections_of
 from stocks_pipeline.domain.reports.payload import build_payload, markdown, payload_json
-from stocks_pipeline.domain.reports.placeholders import inject
+from stocks_pipeline.domain.reports.placeholders import Narrative, inject
 from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.reports.scores import score_report
-from stocks_pipeline.domain.tickers import packaged_tickers
+from stocks_pipeline.domain.reports.verifier import verify
+from stocks_pipeline.domain.tickers import Ticker, packaged_tickers
 from stocks_pipeline.sandbox.chat_writer import read_prompt, write
 from stocks_pipeline_tests.report_cases import (
     COSTS,
     EXECUTION,
     SESSION,
+    TICKER,
     TIMINGS,
     Problem,
     Verdict,
@@ -30,6 +32,7 @@ from stocks_pipeline_tests.report_cases import (
     has_replay,
     recorded,
     sheet,
+    walk,
 )
 
 NEWS = NewsItem("n-1", "Chips rise", "A paper", "https://news.example/a", datetime(2024, 3, 14, 3, tzinfo=UTC))
@@ -151,18 +154,31 @@ def test_sections_are_read_back_without_escapes() -> None:
 
 @pytest.mark.skipif(not has_replay(), reason="the recorded prices (STOCKS_SHARED_DATA) are not on this machine")
 def test_the_recorded_day_is_written_for_every_ticker_that_has_one() -> None:
-    """Facts of real bars, the sandbox's model, injection and payload: 40 of 46 tickers, the others have no session."""
+    """Facts of real bars, the sandbox's model, injection, verifier, payload: 40 of 46 tickers, six have no session."""
     written, empty = [], []
     for ticker in packaged_tickers():
         bars = recorded(ticker)
         if not bars.num_rows:
             empty.append(ticker.dr)
             continue
-        known = build_facts(ticker, bars, {}, {}, (NEWS,), as_of=SESSION, source="dr/ticker-data/x.parquet")
-        answer = write(read_prompt(messages(known)), 7)
-        made, flaws = read_answer(answer, has_news=True)
-        assert made is not None, (ticker.dr, flaws)
-        narrative, flaws = inject(made, known)
-        assert narrative is not None, (ticker.dr, flaws)
-        written.append(payload_json(_payload(known, narrative=narrative)))
+        narrative, known, verdict = _verified(ticker, bars)
+        assert verdict.passed, (ticker.dr, verdict.findings)
+        written.append(payload_json(_payload(known, verdict, narrative=narrative)))
     assert (len(written), len(empty)) == (40, 6)
+
+
+@pytest.mark.parametrize("name", ["E*TRADE Group_A", "S&P 500 [Dist] #1", "Foo ~ Bar | Baz", "AT&T Inc."])
+def test_the_verifier_reads_an_escaped_name(name: str) -> None:
+    """The writer escapes Markdown's marks, the verifier undoes that by itself: such a name refuses no report."""
+    _, _, verdict = _verified(replace(TICKER, name=name), walk(250))
+    assert verdict.passed, verdict.findings
+
+
+def _verified(ticker: Ticker, bars: Any) -> tuple[Narrative, FactSheet, Any]:
+    """What the sandbox's model writes about bars, and what the verifier says of it."""
+    known = build_facts(ticker, bars, {}, {}, (NEWS,), as_of=SESSION, source="dr/ticker-data/x.parquet")
+    made, flaws = read_answer(write(read_prompt(messages(known)), 7), has_news=True)
+    assert made is not None, (ticker.dr, flaws)
+    narrative, flaws = inject(made, known)
+    assert narrative is not None, (ticker.dr, flaws)
+    return narrative, known, verify(narrative.text, narrative.evidence, known.to_dict(), bars, {}, {}, (NEWS,))

@@ -28,9 +28,6 @@ HEADING = ("ticker", "company_name", "session")
 """Facts that the first line needs."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 _LINK = re.compile(r"(?<=\w)(:)(?=//)|(?<=\bwww)(\.)|(?<=\S)(@)(?=\S)", re.IGNORECASE)
-_HARMFUL = re.compile(
-    r"\*.*\*|(?:^|\W)_|_(?:\W|$)|`|\]\s?[(\[:]|~~|<|\\|://|\bwww\.|^\s*(?:#|>|[-+]\s)", re.IGNORECASE
-)  # what Markdown would act on inside a line; an E*TRADE, an S&P 500 [Dist] or a #1 is just text
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)")
 
 
@@ -108,14 +105,9 @@ class _Page:
 
 
 def shown_in_text(fact: Fact, currency: str | None) -> str:
-    """A fact as the narrative shows it: as displayed, but a text that Markdown would act on escaped.
-
-    The verifier wants texts verbatim, so a name or headline that needed an escape is refused there: closed, on purpose.
-    """
+    """A fact as the narrative shows it: as displayed, a text fact with its Markdown marks escaped."""
     shown = display(fact, currency)
-    if fact.unit is not Unit.TEXT:
-        return shown
-    return escaped(shown) if _HARMFUL.search(plain(shown)) else plain(shown)
+    return escaped(shown) if fact.unit is Unit.TEXT else shown
 
 
 def _flaws(where: str, text: str, sheet: FactSheet, language: str) -> Iterator[Flaw]:

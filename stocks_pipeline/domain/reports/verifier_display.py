@@ -55,7 +55,7 @@ def shows(shown: str, known: Known, unit: str, decimals: int, currency: str | No
     """Whether a span's text shows the value. A text may escape its Markdown marks, and must where they would act."""
     if unit == "text":
         bare = _ESCAPE.sub("", shown)
-        return _ESCAPE.sub(r"\\1", shown) == known.value and not _LIVE & set(bare)
+        return _ESCAPE.sub(r"\1", shown) == known.value and not _LIVE & set(bare)
     return shown in accepted(known, unit, decimals, currency)
 
 
