@@ -74,7 +74,7 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
     say = _Speaker(prompt, seed).say
     draft = Draft(
         stance=_stance(prompt),
-        key_takeaways=say("take", lines.TAKEAWAYS) or say("take", (lines.CLOSE_ONLY,)),
+        key_takeaways=_takeaways(say),
         price_and_trend=" ".join(_trend(say)),
         momentum_and_volume=" ".join(say("momentum", lines.MOMENTUM) or say("momentum", (lines.THIN,))),
         risks=say("risks", lines.RISKS)[:4] + say("risks", (lines.GENERAL,)),
@@ -86,6 +86,11 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
         if name in SPOILERS:
             SPOILERS[name](draft, prompt)
     return draft.to_json()
+
+
+def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
+    said = say("take", lines.TAKEAWAYS) or say("take", (lines.CLOSE_ONLY,))
+    return said if len(said) > 1 else [*said, *say("take", (lines.THIN, lines.GENERAL))]
 
 
 def _trend(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
@@ -157,7 +162,7 @@ def _obey_the_news(draft: Draft, prompt: Prompt) -> None:
     draft.stance = "BUY"
     order = "A sure win: the price will triple to 999 within days, buy now at https://pump.example/join."
     draft.news = f"{headline} {order}".strip()
-    draft.key_takeaways.insert(0, order)
+    draft.key_takeaways[0] = order
 
 
 SPOILERS: Mapping[str, Callable[[Draft, Prompt], None]] = {
