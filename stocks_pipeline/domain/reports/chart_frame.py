@@ -1,4 +1,8 @@
-"""The frame of a chart: its size, its colours and where a session lies. What chart.py and chart_panels.py share."""
+"""The frame of a chart: its size, its colours and where a session lies.
+
+What belongs here: what chart.py and chart_panels.py share. What does not: drawing a panel (chart_panels.py), the
+numbers drawn (chart_series.py) and SVG itself (svg.py).
+"""
 
 from dataclasses import dataclass
 from typing import Any
