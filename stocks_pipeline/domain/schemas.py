@@ -48,6 +48,20 @@ BARS = pa.schema([f for f in PRICES if f.name not in {"symbol", "source", "fetch
 """What one answer of a price vendor holds: PRICES without the columns the caller knows."""
 
 
+EXTERNAL_BARS = pa.schema(
+    [
+        _field("symbol", pa.string(), "The exchange's own code"),
+        _field("session", pa.date32(), "Trading session, on the exchange's own calendar"),
+        _field("open", pa.float64(), "First trade, split-adjusted, not dividend-adjusted", nullable=True),
+        _field("high", pa.float64(), "Highest trade, same basis", nullable=True),
+        _field("low", pa.float64(), "Lowest trade, same basis", nullable=True),
+        _field("close", pa.float64(), "Last trade, same basis; missing where the vendor gave none", nullable=True),
+        _field("volume", pa.int64(), "Shares traded; missing where the vendor gave none", nullable=True),
+    ]
+)
+"""Daily bars of a second vendor, only ever compared with PRICES."""
+
+
 TICKERS = pa.schema(
     [
         _field("dr_symbol", pa.string(), "Name of the depositary receipt as traded in Bangkok: NVDA19"),
