@@ -8,6 +8,7 @@ unit decides: it must name this one. So two averages swapped, or a low printed a
 numbers are true of something. Where no stretch names any fact, the sentence must.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from stocks_pipeline.domain.reports.verifier_claims import CLAIMS, Claim, advice, ideas_in
@@ -15,6 +16,7 @@ from stocks_pipeline.domain.reports.verifier_sentences import Sentence, Window, 
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
 
 _PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
+_COMPARISON = re.compile(r"\b(?:above|below|beneath|under|than)\b|\u0e01\u0e27\u0e48\u0e32")
 _NOTHING = (-(10**9), 0)
 _ORDER = "between the lower and the higher"
 
@@ -58,7 +60,7 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
     """The fact of this unit that the nearest telling stretch names; `fact` itself where it names it as well as any."""
     rivals = [name for name, unit in units.items() if unit == units[fact] and name in CLAIMS]
     for window in around:
-        ideas = ideas_in(window.text)
+        ideas = _before_value(window)
         if not ideas and not window.text.strip():
             continue
         scores = {name: _score(name, fact, window, ideas, said) for name in rivals}
@@ -66,6 +68,15 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
         if best:
             return fact if scores[fact] == best else next(name for name in rivals if scores[name] == best)
     return None
+
+
+def _before_value(window: Window) -> list[tuple[int, str]]:
+    """The ideas of a stretch; before a value only those after a comparison: in "a close below {sma_50}" close is not it."""
+    ideas = ideas_in(window.text)
+    if window.after:
+        return ideas
+    compared = [match.end() for match in _COMPARISON.finditer(window.text)]
+    return [(at, idea) for at, idea in ideas if at >= compared[-1]] if compared else ideas
 
 
 def _score(

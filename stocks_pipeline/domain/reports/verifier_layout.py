@@ -65,8 +65,9 @@ def _sections(masked: str, known: Mapping[str, Known]) -> list[Problem]:
         extra = "; a News section needs news" if OPTIONAL in names and "news_1" not in known else ""
         why = f"the sections must be {', '.join(wanted)}, in this order, each once{extra}"
         problems.append(Problem("section", 0, ", ".join(names)[:120].replace(MASK, "\u2026"), why))
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
-        body = masked[head.end() : following.start() if following else len(masked)]
+    ends = [*(head.start() for head in heads[1:]), len(masked)]
+    for head, end in zip(heads, ends, strict=False):
+        body = masked[head.end() : end]
         if not any(char.isalpha() for char in body):
             problems.append(Problem("section", head.start(), head[2], "the section is empty"))
     between = masked[masked.find("\n") : heads[0].start()] if heads and "\n" in masked else ""

@@ -139,19 +139,19 @@ def _word(word: str, text: str, at: int, known: frozenset[str]) -> str:
 
 def _capital(word: str, stem: str, text: str, at: int) -> str:
     """Symbols and names by their capitals: the first word of a sentence passes unless it looks like a name."""
-    if not stem[0].isupper() or stem in words.ACRONYMS or stem in words.PROPER:
+    if not any(char.isupper() for char in stem) or stem in words.ACRONYMS or stem in words.PROPER:
         return ""
     heading = text.startswith("## ", text.rfind("\n", 0, at) + 1)
     if heading:
         return ""
     if len(stem) == 1:
         return "" if stem in _ARTICLE_CAPITALS else "the symbol"
-    if sum(char.isupper() for char in stem) > 1:
+    if any(char.isupper() for char in stem[1:]):
         return "the symbol"
     if not _starts_sentence(text, at):
         return "the name"
     following = _WORD.match(text, at + len(word) + 1)
-    if word.endswith(("'s", "\u2019s")) and lower_possessive(stem):
+    if word.endswith(("'s", "\u2019s")) and _names_owner(stem):
         return "the name"
     return "the name" if following and _looks_named(following[0]) else ""
 
@@ -162,7 +162,7 @@ _COMMON_POSSESSIVES = frozenset(
 )
 
 
-def lower_possessive(stem: str) -> bool:
+def _names_owner(stem: str) -> bool:
     """Whether a possessive at the start of a sentence can only be that of a name: "Apple's", not "It's"."""
     return stem.lower() not in _COMMON_POSSESSIVES
 
