@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from stocks_pipeline.markup import code_block, escape
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError, redact
 
 TABLE_ROWS = 200  # of the failure table; the rest is counted
@@ -31,9 +32,9 @@ class Trouble:
     next_step: str
 
     def row(self) -> str:
-        """The Markdown row; a bar in a vendor's message must not open a new column."""
+        """The Markdown row, of five columns whatever the vendor says."""
         cells = (self.key, self.kind, self.message, str(self.attempts), self.next_step)
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(escape(cell) for cell in cells) + " |"
 
 
 class Troubles:
@@ -78,7 +79,7 @@ class Troubles:
             "not_tried": len(waiting),
         }
         if self._first_bug:
-            metadata["first_bug"] = dg.MetadataValue.md(f"```\n{self._first_bug}\n```")
+            metadata["first_bug"] = dg.MetadataValue.md(code_block(self._first_bug))
         return dg.Failure(
             f"{len(bad)} of {total} partitions not made: {named}{', …' if len(bad) > NAMED else ''}; "
             f"{bad[0].key}: {textwrap.shorten(bad[0].message, SHOWN, placeholder=' …')}",

@@ -26,6 +26,7 @@ from stocks_pipeline.fanout_made import (
     recorded,
     target_of,
 )
+from stocks_pipeline.markup import escape
 from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
 
@@ -49,7 +50,7 @@ class _Tally:
         self.failed += not check.passed
         self.errors += not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
         if not check.passed and len(self.examples) < EXAMPLES:
-            self.examples.append(f"* `{key}`: {check.description or 'did not pass'}")
+            self.examples.append(f"* `{key}`: {escape(check.description or 'did not pass')}")
 
     def summary(self, asset: dg.AssetKey, name: str, total: int) -> dg.AssetCheckEvaluation:
         """The outcome over the whole run. A partition that was not made was not checked, and that is no pass."""

@@ -1,7 +1,7 @@
 """How findings and tables look in the UI.
 
 What belongs here: turning domain findings into check results, and rows into Markdown. What does not: deciding
-anything. Text from an upstream is escaped: it must not become markup in somebody's browser.
+anything, and the rule by which text from an upstream is escaped (markup.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from stocks_pipeline.markup import escape
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 
 if TYPE_CHECKING:
     from stocks_pipeline.domain.prices import Finding
-
-_ESCAPED = str.maketrans(
-    {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " ", "`": "'"} | {mark: f"\\{mark}" for mark in "\\|[]*~"}
-)
-"""A backslash, too: before a bar of the vendor's it would undo ours, and the text would open a column."""
-
-
-def escape(value: object) -> str:
-    """The value as inert Markdown table text."""
-    if value is None:
-        return "—"
-    return str(value).translate(_ESCAPED)
 
 
 def markdown_table(rows: Sequence[Mapping[str, object]]) -> dg.MarkdownMetadataValue:

@@ -1,31 +1,15 @@
 """How findings and rows look in the UI: text stays text, and nothing turns into markup."""
 
-import re
 from datetime import date
-from itertools import pairwise
 
 import dagster as dg
 from hypothesis import given
-from hypothesis import strategies as st
 
 from stocks_pipeline.defs.checks import worst
-from stocks_pipeline.defs.evidence import check_result, escape, failure, markdown_table
+from stocks_pipeline.defs.evidence import check_result, failure, markdown_table
 from stocks_pipeline.domain.prices import Finding
 from stocks_pipeline.upstream.failures import NEXT_STEP, RETRYABLE, FailureKind, UpstreamError
-
-NASTY = st.text(alphabet="ab |\\<>&`[]()*_~!\n\r\t", max_size=30) | st.text(max_size=30)
-
-
-def cells(row: str) -> list[str]:
-    """The cells of a GitHub-flavoured Markdown row: a bar counts unless an odd number of backslashes precedes it."""
-    bars = [m.end() - 1 for m in re.finditer(r"(?<!\\)(?:\\\\)*\|", row)]
-    return [row[a + 1 : b].strip() for a, b in pairwise(bars)]
-
-
-def shown(escaped: str) -> str:
-    """What a reader sees: backslash escapes and entities undone."""
-    plain = re.sub(r"\\([\\|\[\]*_~`!<>])", r"\1", escaped)
-    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+from stocks_pipeline_tests.markdown import NASTY, cells, inert
 
 
 @given(first=NASTY, second=NASTY)
@@ -33,28 +17,12 @@ def test_any_text_stays_in_its_cell(first: str, second: str) -> None:
     """Security: whatever the text, the table has its rows and columns and no more, and no tag opens."""
     lines = markdown_table([{"a": first, "b": second}]).md_str.split("\n")
     assert len(lines) == 3
-    assert "\r" not in lines[2]
     assert len(cells(lines[2])) == 2
-    assert "<" not in lines[2]
-    assert "`" not in lines[2]
-
-
-@given(text=st.text(alphabet="ab|\\<>&[]*~", max_size=20))
-def test_escaping_changes_nothing_that_a_reader_sees(text: str) -> None:
-    """Honesty: the message reads as the vendor wrote it."""
-    assert shown(escape(text)) == text
-
-
-def test_links_images_and_emphasis_are_dead() -> None:
-    """Security: no link, no image, no strike-through from a vendor's text."""
-    text = escape("[click](javascript:alert(1)) ![i](http://x.test/p.png) *loud* ~~gone~~ \\| <b>")
-    assert re.search(r"(?<!\\)[\[\]*~<]", text) is None
+    assert inert(lines[2])
 
 
 def test_nothing_is_a_dash_and_no_rows_is_said() -> None:
     """Honesty: a missing value is shown as missing, never as 0 or None."""
-    assert escape(None) == "—"
-    assert escape(0) == "0"
     assert markdown_table([]).md_str == "(nothing)"
     assert markdown_table([{"a": 1, "b": None}]).md_str.splitlines() == ["| a | b |", "|---|---|", "| 1 | — |"]
 

@@ -26,6 +26,7 @@ from stocks_pipeline_tests.fanout_desk import (
     register,
     summary,
 )
+from stocks_pipeline_tests.markdown import shown as as_read
 
 KINDS = pytest.mark.parametrize(
     "partitions_def", [STATIC, DYNAMIC, MULTI], ids=["static", "dynamic", "session-x-batch"]
@@ -144,7 +145,7 @@ def test_a_partition_with_the_wrong_checks_is_not_green(names: list[str]) -> Non
     with dg.DagsterInstance.ephemeral() as instance:
         result = desk.run(instance, keys_of(STATIC, 3))
         assert colours(instance, STATIC) == ({"k0", "k2"}, {"k1"}, set())
-    assert "declared checks: ['complete']" in str(failure(result)["failures"].value)
+    assert "declared checks: ['complete']" in as_read(str(failure(result)["failures"].value))
 
 
 def test_a_failing_check_is_seen_without_hunting_for_it() -> None:

@@ -18,6 +18,7 @@ PRODUCTION = [path for path in FILES if not path.startswith("sandbox/")]
 ARROWS: dict[str, set[str]] = {
     "domain": set(),
     "clock": set(),
+    "markup": set(),
     "pool": set(),
     "partitions": set(),
     "upstream": {"domain", "clock"},
@@ -25,8 +26,8 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"domain", "clock", "settings"},
     # The message of a refused address goes through redaction; that module imports nothing.
     "settings": {"upstream.redaction"},
-    "fanout": {"pool", "upstream"},
-    "defs": {"domain", "clock", "partitions", "upstream", "storage", "settings", "fanout"},
+    "fanout": {"markup", "pool", "upstream"},
+    "defs": {"domain", "clock", "markup", "partitions", "upstream", "storage", "settings", "fanout"},
     "definitions": {"defs"},
     "cli": {"domain", "clock", "partitions", "upstream", "storage", "settings", "fanout", "defs", "definitions"},
     # Stands apart: it speaks the vendors' languages and shares only what an exchange and a clock are.
