@@ -61,28 +61,39 @@ def build_facts(  # noqa: PLR0913 - what is known of a ticker, each with its own
         ValueError: bars of several symbols, or two for one session.
     """
     past = history(bars, as_of)
-    currencies = past.currencies or ((ticker.currency,) if ticker.currency else ())
-    currency = currencies[0] if len(currencies) == 1 else None
-    unpriced = "" if currency else f"in no one currency: {', '.join(currencies) or 'none is known'}"
-    book = Book(as_of, source, currency, unpriced, float(past.close[-1]) if len(past) else 0.0)
+    book = _open_book(past, ticker, as_of, source)
     write_names(book, ticker, company)
-    if past.dropped:
-        total = past.dropped + len(past)
-        book.absent["bars_without_close"] = f"{past.dropped} of {total} stored rows have no close and are left out"
-    if len(past):
-        book.session = _day(past.days[-1])
-        _prices(book, past)
-        _trend(book, past)
-        _year(book, past)
-        _volume(book, past)
-        _peers(book, past, {name: rows for name, rows in peers.items() if name not in {ticker.dr, ticker.yahoo}})
-    else:
-        why = f"no bar with a close at or before {as_of.isoformat()}"
-        book.absent.update(dict.fromkeys((*OF_BARS, "peer_1"), why))
+    others = {name: rows for name, rows in peers.items() if name not in {ticker.dr, ticker.yahoo}}
+    _of_bars(book, past, others)
     write_news(book, news)
     write_company(book, company)
     facts = {name: book.facts[name] for name in CATALOGUE if name in book.facts}
-    return FactSheet(ticker, as_of, currency, facts, book.absent, (TICKER_LIST, source))
+    return FactSheet(ticker, as_of, book.currency, facts, book.absent, (TICKER_LIST, source))
+
+
+def _open_book(past: History, ticker: Ticker, as_of: date, source: str) -> Book:
+    """An empty book of the ticker, in the one currency of its bars, if they have one."""
+    currencies = past.currencies or ((ticker.currency,) if ticker.currency else ())
+    currency = currencies[0] if len(currencies) == 1 else None
+    unpriced = "" if currency else f"in no one currency: {', '.join(currencies) or 'none is known'}"
+    return Book(as_of, source, currency, unpriced, float(past.close[-1]) if len(past) else 0.0)
+
+
+def _of_bars(book: Book, past: History, peers: Mapping[str, Any]) -> None:
+    """All that is computed from bars, or why nothing is."""
+    if past.dropped:
+        total = past.dropped + len(past)
+        book.absent["bars_without_close"] = f"{past.dropped} of {total} stored rows have no close and are left out"
+    if not len(past):
+        why = f"no bar with a close at or before {book.as_of.isoformat()}"
+        book.absent.update(dict.fromkeys((*OF_BARS, "peer_1"), why))
+        return
+    book.session = _day(past.days[-1])
+    _prices(book, past)
+    _trend(book, past)
+    _year(book, past)
+    _volume(book, past)
+    _peers(book, past, peers)
 
 
 def _prices(book: Book, past: History) -> None:
