@@ -132,7 +132,7 @@ class World:
         seconds = self._latency_s(record) + sum(
             fault.param("seconds", 5.0) for fault in call.faults if fault.name == "slow"
         )
-        if seconds and listens and await self._hold(call.request, seconds):
+        if listens and (await self._hold(call.request, seconds) or await call.request.is_disconnected()):
             return True
         if seconds and not listens:
             await self._pause(seconds)
