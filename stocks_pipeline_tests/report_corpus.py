@@ -193,7 +193,13 @@ def filled(template: str, sheet: FactSheet) -> str | None:
     if any(_shown(sheet, m[3]) == _shown(sheet, m[4]) for m in _SIDE.finditer(template)):
         return None
     text = _SIGN.sub(lambda m: m[_shown_sign(sheet, m[4])], template)
-    return _SIDE.sub(lambda m: m[1] if sheet.facts[m[3]].value > sheet.facts[m[4]].value else m[2], text)
+    return _SIDE.sub(lambda m: m[1] if _number(sheet, m[3]) > _number(sheet, m[4]) else m[2], text)
+
+
+def _number(sheet: FactSheet, name: str) -> float:
+    value = sheet.facts[name].value
+    assert isinstance(value, float | int)
+    return value
 
 
 def _shown(sheet: FactSheet, name: str) -> str:
@@ -219,14 +225,14 @@ def report(found: World, rng: random.Random) -> Report:
 
     draft = Draft(
         stance=rng.choice(["BUY", "SELL", "HOLD"]),
-        key_takeaways=tuple([*some(TAKEAWAYS, 3, 4)]),
+        key_takeaways=tuple(some(TAKEAWAYS, 3, 4)),
         price_and_trend=" ".join(some(PRICE, 3, 6)) or "The history is too short for a trend.",
         momentum_and_volume=" ".join(some(MOMENTUM, 3, 6)) or "The history is too short for momentum.",
         risks=tuple(some(RISKS, 1, 3)) or ("A short history hides what may come.",),
         news=" ".join(some(NEWS, 1, 3)) if found.news and rng.random() < 0.8 else None,
     )
     narrative, flaws = inject(draft, sheet)
-    assert narrative is not None, flaws  # noqa: S101 - a corpus that is no corpus
+    assert narrative is not None, flaws
     evidence = tuple({"start": e.start, "end": e.end, "fact": e.fact, "text": e.text} for e in narrative.evidence)
     return Report(found, narrative.text, evidence, sheet.to_dict())
 

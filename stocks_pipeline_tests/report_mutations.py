@@ -1,7 +1,7 @@
 """Ways to make a good report false: each takes a report and returns a damaged one, or None where it does not apply.
 
-What belongs here: the damage, each kind a function named in KINDS. Unless the kind is about evidence itself, evidence is
-moved along and tells the same lie as the text, as a writer with an error would: nothing is caught by offsets alone.
+What belongs here: the damage, each kind a function named in KINDS. Unless the kind is about evidence itself, evidence
+is moved along and tells the same lie as the text, as a writer with an error would: nothing is caught by offsets alone.
 A mutation that leaves the report true (two facts shown alike) is None.
 """
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from stocks_pipeline.domain.tickers import packaged_tickers
@@ -31,7 +32,25 @@ WORDS = (
     "zero",
     "tenfold",
 )
-NUMBERS = ("7", "3.5", "12%", "$40", "٣", "๗", "½", "³", "Ⅳ", "７", "−2", "2024", "Q3", "1,000", "5x", "10 bps", "1st")
+NUMBERS = (
+    "7",
+    "3.5",
+    "12%",
+    "$40",
+    "٣",
+    "๗",
+    "½",
+    "³",
+    "Ⅳ",
+    "\uff17",
+    "−2",
+    "2024",
+    "Q3",
+    "1,000",
+    "5x",
+    "10 bps",
+    "1st",
+)
 DATES = ("March", "Monday", "in Feb", "14 May", "on Fridays")
 NAMED = re.compile(r"[1-9]")
 
@@ -115,7 +134,7 @@ def digit_delete(report: Report, rng: random.Random) -> Report | None:
 def digit_transpose(report: Report, rng: random.Random) -> Report | None:
     def new(text: str) -> str | None:
         spots = _digits(text)
-        pairs = [(a, b) for a, b in zip(spots, spots[1:], strict=False) if text[a] != text[b]]
+        pairs = [(a, b) for a, b in pairwise(spots) if text[a] != text[b]]
         if not pairs:
             return None
         a, b = rng.choice(pairs)
@@ -357,7 +376,7 @@ _FLIPS |= {after: before for before, after in _FLIPS.items()}
 def direction_flip(report: Report, rng: random.Random) -> Report | None:
     """Rose for fell, above for below, outside the risks, whose sentences speak of what might be."""
     until = report.text.find("## Risks")
-    found = [m for m in re.finditer(rf"\b(?:{'|'.join(_FLIPS)})\b", report.text[:until])]
+    found = list(re.finditer(rf"\b(?:{'|'.join(_FLIPS)})\b", report.text[:until]))
     found = [m for m in found if not any(e["start"] <= m.start() < e["end"] for e in report.evidence)]
     if not found:
         return None
@@ -383,12 +402,35 @@ def section_cut(report: Report, rng: random.Random) -> Report | None:
     return edited(report, _Edit(at, report.text.find("\n", at) + 1, ""))
 
 
-KINDS: dict[str, Mutation] = {
-    function.__name__: function
-    for function in (
-        digit_change, digit_insert, digit_delete, digit_transpose, sign_flip, sign_remove, sign_add, unit_swap, decimal_shift,
-        percent_to_price, date_change, ticker_letter, company_swap, number_word, number_insert, date_insert, name_insert,
-        span_shift, span_drop, evidence_text, evidence_fact, sheet_value, sheet_field, sheet_and_text, fact_swap,
-        direction_flip, hidden, stance_flip, section_cut,
-    )
-}  # fmt: skip
+_ALL: tuple[Mutation, ...] = (
+    digit_change,
+    digit_insert,
+    digit_delete,
+    digit_transpose,
+    sign_flip,
+    sign_remove,
+    sign_add,
+    unit_swap,
+    decimal_shift,
+    percent_to_price,
+    date_change,
+    ticker_letter,
+    company_swap,
+    number_word,
+    number_insert,
+    date_insert,
+    name_insert,
+    span_shift,
+    span_drop,
+    evidence_text,
+    evidence_fact,
+    sheet_value,
+    sheet_field,
+    sheet_and_text,
+    fact_swap,
+    direction_flip,
+    hidden,
+    stance_flip,
+    section_cut,
+)
+KINDS: dict[str, Mutation] = {function.__name__: function for function in _ALL}

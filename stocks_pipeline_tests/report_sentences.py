@@ -1,4 +1,4 @@
-"""Sentence templates of the report corpus (report_corpus.py says how they are filled). Nothing but prose belongs here."""
+"""Sentence templates of the report corpus (report_corpus.py says how they are filled). Only prose belongs here."""
 
 TAKEAWAYS = (
     "{ticker} closed at {close}, [up/down/little changed:return_1d] {return_1d} on the day.",
@@ -16,9 +16,11 @@ TAKEAWAYS = (
 )
 PRICE = (
     "The price moved from {previous_close} to {close}, a daily change of {return_1d}.",
-    "The short-term average stands at {sma_20}, the medium-term average at {sma_50} and the long-term average at {sma_200}.",
-    "The close is {close_vs_sma_20} [above/below/away from:close_vs_sma_20] its short-term average and "
-    "{close_vs_sma_50} [above/below/away from:close_vs_sma_50] the medium-term average.",
+    "The short-term average stands at {sma_20}, the medium-term average at {sma_50} and the long-term at {sma_200}.",
+    (
+        "The close is {close_vs_sma_20} [above/below/away from:close_vs_sma_20] its short-term average and "
+        "{close_vs_sma_50} [above/below/away from:close_vs_sma_50] the medium-term average."
+    ),
     "Its gap to the long-term average is {close_vs_sma_200}.",
     "At {close}, the price sits <above/below:close,sma_50> its medium-term average of {sma_50}.",
     "The short-term average of {sma_20} is <above/below:sma_20,sma_50> the medium-term average of {sma_50}.",
@@ -32,8 +34,11 @@ PRICE = (
     "The price is <above/below:close,vwap_20> the volume-weighted average price of {vwap_20}.",
     "An average true range of {atr_14} equals {atr_percent} of the price.",
     "The weekly return is {return_1w}; the monthly return is {return_1m}.",
-    "Shares [rose/fell/were flat with:return_1m] {return_1m} over the month, yet [rose/fell/stayed flat with:return_1w] "
-    "{return_1w} over the week.",
+    (
+        "Shares [rose/fell/were flat with:return_1m] {return_1m} over the month, "
+        "yet [rose/fell/stayed flat with:return_1w] {return_1w} over the week."
+    ),
+    "The close of {close} is <above/below:close,sma_20> the short-term average of {sma_20} by {close_vs_sma_20}.",
     "The yearly performance comes to {return_1y}.",
     "The market cap stands at {market_cap}.",
     "At {trailing_pe} earnings and {price_to_book} book value, the valuation speaks for itself.",

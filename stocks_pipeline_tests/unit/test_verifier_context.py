@@ -11,14 +11,39 @@ from stocks_pipeline.domain.reports.verifier_sheet import UNITS
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span, mask
 
 KNOWN = {
-    "close": Known(110.0), "previous_close": Known(112.0), "sma_20": Known(100.0), "sma_50": Known(105.0), "sma_200": Known(120.0),
-    "return_1d": Known(-1.79), "return_1w": Known(2.5), "return_1m": Known(0.0), "close_vs_sma_200": Known(-8.33),
-    "macd": Known(1.0), "macd_signal": Known(1.5), "macd_histogram": Known(-0.5), "rsi_14": Known(75.0), "volume": Known(900),
-    "volume_sma_20": Known(1000), "volume_ratio": Known(0.9), "bollinger_upper": Known(115.0), "bollinger_lower": Known(85.0),
-    "high_52w": Known(130.0), "low_52w": Known(80.0), "atr_percent": Known(2.0), "atr_percentile": Known(88.0),
-    "peer_1_correlation": Known(-0.6), "drawdown": Known(-15.4),
-}  # fmt: skip
-TEXTS = {"percent": "{:+.2f}%", "level": "{:.1f}%", "price": "{:.2f} THB", "shares": "{:,} shares", "ratio": "{:.2f}x", "index": "{:.1f}"}  # fmt: skip
+    "close": Known(110.0),
+    "previous_close": Known(112.0),
+    "sma_20": Known(100.0),
+    "sma_50": Known(105.0),
+    "sma_200": Known(120.0),
+    "return_1d": Known(-1.79),
+    "return_1w": Known(2.5),
+    "return_1m": Known(0.0),
+    "close_vs_sma_200": Known(-8.33),
+    "macd": Known(1.0),
+    "macd_signal": Known(1.5),
+    "macd_histogram": Known(-0.5),
+    "rsi_14": Known(75.0),
+    "volume": Known(900),
+    "volume_sma_20": Known(1000),
+    "volume_ratio": Known(0.9),
+    "bollinger_upper": Known(115.0),
+    "bollinger_lower": Known(85.0),
+    "high_52w": Known(130.0),
+    "low_52w": Known(80.0),
+    "atr_percent": Known(2.0),
+    "atr_percentile": Known(88.0),
+    "peer_1_correlation": Known(-0.6),
+    "drawdown": Known(-15.4),
+}
+TEXTS = {
+    "percent": "{:+.2f}%",
+    "level": "{:.1f}%",
+    "price": "{:.2f} THB",
+    "shares": "{:,} shares",
+    "ratio": "{:.2f}x",
+    "index": "{:.1f}",
+}
 HEAD = "x\n"
 
 
@@ -123,7 +148,10 @@ def test_thai_sentences(template: str, kind: str | None) -> None:
     assert found == ({kind} if kind else set())
 
 
-BODY = "".join(f"\n## {name}\n\nCalm words.\n" for name in ("Key takeaways", "Price and trend", "Momentum and volume", "Risks to watch"))  # fmt: skip
+BODY = "".join(
+    f"\n## {name}\n\nCalm words.\n"
+    for name in ("Key takeaways", "Price and trend", "Momentum and volume", "Risks to watch")
+)
 
 
 def page(body: str = BODY, line: str = "**DBS19 — DBS Group** · 14 March 2024 · HOLD") -> list[Problem]:
@@ -165,10 +193,14 @@ def test_sections_must_be_right(body: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "**DBS19 — DBS Group** · 14 March 2024 · STRONG BUY", "**DBS19 — DBS Group** · 14 March 2024", "DBS19 — DBS Group · 14 March 2024 · BUY",
-        "**DBS Group — DBS19** · 14 March 2024 · BUY", "**DBS19 — DBS Groups** · 14 March 2024 · BUY", "",
+        "**DBS19 — DBS Group** · 14 March 2024 · STRONG BUY",
+        "**DBS19 — DBS Group** · 14 March 2024",
+        "DBS19 — DBS Group · 14 March 2024 · BUY",
+        "**DBS Group — DBS19** · 14 March 2024 · BUY",
+        "**DBS19 — DBS Groups** · 14 March 2024 · BUY",
+        "",
     ],
-)  # fmt: skip
+)
 def test_the_first_line_must_be_right(line: str) -> None:
     """Form, order and stance of the first line are fixed."""
     assert page(line=line)

@@ -55,7 +55,7 @@ class _Truth:
     problems: tuple[Problem, ...]
 
 
-def verify(  # noqa: PLR0913 - everything a report was made of, and who else it might be about
+def verify(  # noqa: PLR0913, PLR0917 - everything a report was made of, and who else it might be about
     text: str,
     evidence: Sequence[Any],
     sheet_json: Mapping[str, Any],
@@ -107,7 +107,7 @@ def verify(  # noqa: PLR0913 - everything a report was made of, and who else it 
     return Verdict(not problems, tuple(problems), checked)
 
 
-def _truth(  # noqa: PLR0913 - see verify
+def _truth(  # noqa: PLR0913, PLR0917 - see verify
     sheet: Mapping[str, Any],
     table: Any,
     peers: Mapping[str, Any],
@@ -135,13 +135,12 @@ def _truth(  # noqa: PLR0913 - see verify
 
 def _identity(sheet: Mapping[str, Any], row: Mapping[str, Any], bars: Bars, currency: str | None) -> list[Problem]:
     """Whether sheet, ticker list and bars are of one company and one currency."""
-    problems = []
     own = sheet["ticker"]
-    for field in ("dr", "yahoo", "name", "exchange_mic", "sector"):
-        if own.get(field) != row.get(field):
-            problems.append(
-                Problem("company", -1, f"{own.get(field)!r}", f"the ticker list's {field} is {row.get(field)!r}")
-            )
+    problems = [
+        Problem("company", -1, f"{own.get(field)!r}", f"the ticker list's {field} is {row.get(field)!r}")
+        for field in ("dr", "yahoo", "name", "exchange_mic", "sector")
+        if own.get(field) != row.get(field)
+    ]
     code = str(row["yahoo"])
     allowed = {code, code.partition(".")[0], str(row["dr"])}
     if bars.symbols - allowed or len(bars.symbols) > 1:

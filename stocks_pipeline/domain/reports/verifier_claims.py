@@ -49,8 +49,14 @@ PHRASES: dict[str, str] = {
         "shares changed hands|shares changing hands|ปริมาณการซื้อขาย|ปริมาณ|มูลค่าการซื้อขาย|สภาพคล่อง"
     ),
     "usual": "usual|normal|typical|norm|ปกติ",
-    "high": "high|highs|peak|peaks|highest|highest price|highest level|highest point|year's high|year high|yearly high|จุดสูงสุด|สูงสุด",
-    "low": "low|lows|trough|troughs|lowest|lowest price|lowest level|lowest point|year's low|year low|yearly low|จุดต่ำสุด|ต่ำสุด",
+    "high": (
+        "high|highs|peak|peaks|highest|highest price|highest level|highest point|"
+        "year's high|year high|yearly high|จุดสูงสุด|สูงสุด"
+    ),
+    "low": (
+        "low|lows|trough|troughs|lowest|lowest price|lowest level|lowest point|"
+        "year's low|year low|yearly low|จุดต่ำสุด|ต่ำสุด"
+    ),
     "drawdown": "drawdown|draw-down|decline from|retreat from|ย่อตัวจาก",
     "volatility": "volatility|volatile|swings|swing|annualised volatility|annualized volatility|ความผันผวน|ผันผวน",
     "rank": (

@@ -71,7 +71,7 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
 
 
 def _before_value(window: Window) -> list[tuple[int, str]]:
-    """The ideas of a stretch; before a value only those after a comparison: in "a close below {sma_50}" close is not it."""
+    """The ideas of a stretch; before a value those after a comparison: "a close below {sma_50}" is of no close."""
     ideas = ideas_in(window.text)
     if window.after:
         return ideas
@@ -82,7 +82,7 @@ def _before_value(window: Window) -> list[tuple[int, str]]:
 def _score(
     name: str, fact: str, window: Window, ideas: Sequence[tuple[int, str]], said: set[str]
 ) -> tuple[int, int] | None:
-    """How well a stretch names a fact, None where it does not: before the value by ideas that fit, then by nearness."""
+    """How well a stretch names a fact, None where it does not: before the value by fit, then by nearness."""
     claim, own = CLAIMS[name], CLAIMS[fact]
     spots = [at for at, idea in ideas if idea in claim.near]
     same_family = bool(claim.family) and claim.family == own.family
@@ -106,7 +106,7 @@ def _adjacent(claim: Claim, window: Window, ideas: Sequence[tuple[int, str]]) ->
 
 
 def _twins(sentence: Sentence, values: Sequence[Span], units: Mapping[str, str]) -> Iterator[Problem]:
-    """Of two values that one name fits, a range and its percentile, the further word must be nearer to the one it means."""
+    """Of two values that one name fits (a range, its percentile) the further word must be nearer to its own."""
     named = [span for span in values if span.fact in CLAIMS]
     for span in named:
         claim = CLAIMS[span.fact]

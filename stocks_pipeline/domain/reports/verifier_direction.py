@@ -40,7 +40,8 @@ _NOT = re.compile(
     r"(?:\b(?:not|no|never|nor|neither|without|hardly|cannot|far from|short of)\b|n['\u2019]t\b)(?:\s+[\w-]+){0,3}\s*$"
 )
 _MAYBE = re.compile(
-    r"\b(?:would|could|can|may|might|should|shall|will|if|unless|until|whether|risk|risks|watch|to watch|expect\w*|likely|"
+    r"\b(?:would|could|can|may|might|should|shall|will|if|unless|until|whether|risk|risks|watch|"
+    r"expect\w*|likely|"
     r"potential\w*|possible|were to)\b"
     r"|\b(?:a|an|any|another|further|sustained|renewed)\s+(?:[\w-]+\s+){0,2}(?:close|closes|drop|fall|break|move|slip|dip|rise|"
     r"push|return|slide|decline|rally|recovery|breach|step)\w*\s+(?:back\s+)?(?:above|below|beneath|through|towards?)\b"
@@ -50,7 +51,8 @@ _OVER = re.compile(
     r"\b(overbought|oversold)\b|\u0e0b\u0e37\u0e49\u0e2d\u0e21\u0e32\u0e01\u0e40\u0e01\u0e34\u0e19\u0e44\u0e1b|\u0e02\u0e32\u0e22\u0e21\u0e32\u0e01\u0e40\u0e01\u0e34\u0e19\u0e44\u0e1b"
 )
 _NEARLY = re.compile(
-    r"\b(?:near|nears|nearing|approach\w*|close to|towards?|almost|nearly|neither|nor|or|of|from|than)\s+(?:[\w-]+\s+){0,2}$"
+    r"\b(?:near|nears|nearing|approach\w*|close to|towards?|almost|nearly|neither|nor|or|of|from|than)"
+    r"\s+(?:[\w-]+\s+){0,2}$"
 )
 _COMPARED = re.compile(
     r"\b(?P<more>above|higher than|more than|exceeds|exceeded|tops)\b|\b(?P<less>below|beneath|lower than|less than)\b"

@@ -17,7 +17,8 @@ _HEADING = re.compile(r"^(#+)\s*(.*?)\s*$", re.MULTILINE)
 _VERDICT = re.compile(
     r"\b(?:stance|rating|rated|rate|rates|recommend\w*|call|verdict|view|conclusion|advice|clear|strong|outright|is|as|remains?|"
     r"stays?)\b(?:\s+(?:is|of|on|it|to|the|a|an|shares|stock|remains|stays|still|as|at|that|investors))*\s*[:\u2014-]?\s*(?:a\s+)?"
-    r"(buy|buying|sell|selling|hold|holding)\b(?![- ](?:off|offs|side|pressure|signal|signals|steady|up|above|below|near|interest|in)\b)"
+    r"(buy|buying|sell|selling|hold|holding)\b"
+    r"(?![- ](?:off|offs|side|pressure|signal|signals|steady|up|above|below|near|interest|in)\b)"
 )
 _WHOLE = re.compile(r"\b(BUY|SELL|HOLD)\b")
 

@@ -29,7 +29,7 @@ _MOST_PEERS, _LEAST_R, _LEAST_COMMON = 5, 0.3, 40
 
 
 def recompute(bars: Bars, *, priced: bool) -> dict[str, Known]:
-    """Every fact of the bars; without one currency (`priced` false) there are no prices, only what has no unit of money."""
+    """Every fact of the bars; without one currency (`priced` false) only those that are not money."""
     if not len(bars.close):
         return {}
     found = {"session": Known(bars.session(-1))}
@@ -137,13 +137,12 @@ def _momentum(bars: Bars, rsi: own.Floats, ranges: own.Floats) -> dict[str, Know
 def _ranks(bars: Bars, rsi: own.Floats, ranges: own.Floats) -> dict[str, Known]:
     moves = np.full(len(bars.close), math.nan)
     moves[1:] = (bars.close[1:] / bars.close[:-1] - 1) * 100
-    columns = {
-        "rsi_percentile": rsi,
-        "atr_percentile": ranges,
-        "volume_percentile": bars.volume,
-        "return_percentile": moves,
+    ranks = {
+        "rsi_percentile": own.ranks(rsi, smoothed=True),
+        "atr_percentile": own.ranks(ranges, smoothed=True),
+        "volume_percentile": own.ranks(bars.volume),
+        "return_percentile": own.ranks(moves),
     }
-    ranks = {name: own.ranks(values) for name, values in columns.items()}
     return {name: Known(found[0], _NOISE * 100, tuple(found[1:])) for name, found in ranks.items() if found}
 
 

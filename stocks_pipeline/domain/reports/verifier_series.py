@@ -173,22 +173,20 @@ def wilder_atr(high: Floats, low: Floats, close: Floats, span: int = 14) -> Floa
     return series
 
 
-def ranks(values: Floats, window: int = 252, least: int = 200) -> list[float]:
+def ranks(values: Floats, *, smoothed: bool = False, window: int = 252, least: int = 200) -> list[float]:
     """The percentage of the last `window` values at or below the newest.
 
-    Several answers where values differ from the newest by float noise only: an RSI stands still in theory while a price
-    does, and how its last bit falls depends on the algorithm. None where the newest is missing or fewer than `least` of
-    the window exist.
+    Of a smoothed series several answers may be right: an RSI stands still in theory while a price does, and how its
+    last bit falls depends on the algorithm, so values that differ by float noise may count or not. None where the
+    newest is missing or fewer than `least` of the window exist.
     """
     year = values[-window:]
     known = year[np.isfinite(year)]
     if len(known) < least or not np.isfinite(values[-1]):
         return []
     now = float(values[-1])
-    count = int(np.count_nonzero(known <= now))
-    apart = np.abs(known - now)
-    if not ((apart > 0) & (apart < _SAME * max(1.0, abs(now)))).any():
-        return [100.0 * count / len(known)]
+    if not smoothed:
+        return [100.0 * int(np.count_nonzero(known <= now)) / len(known)]
     noise = _SAME * max(1.0, abs(now))
     surely, perhaps = int(np.count_nonzero(known < now - noise)) + 1, int(np.count_nonzero(known <= now + noise))
     return [100.0 * each / len(known) for each in range(surely, perhaps + 1)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from stocks_pipeline.domain.reports.verifier_display import MOST_DECIMALS, Known
 from stocks_pipeline.domain.reports.verifier_spans import Problem
+from stocks_pipeline.domain.reports.verifier_words import split
 
 _OF_UNIT = {
     "text": "ticker yahoo_symbol company_name exchange sector",
@@ -21,7 +22,10 @@ _OF_UNIT = {
         "return_1d return_1w return_1m return_3m return_1y close_vs_sma_20 close_vs_sma_50 close_vs_sma_200 drawdown "
         "revenue_growth earnings_growth profit_margin return_on_equity"
     ),
-    "level": "atr_percent volatility_30d rsi_percentile volume_percentile atr_percentile return_percentile dividend_yield_12m",
+    "level": (
+        "atr_percent volatility_30d rsi_percentile volume_percentile atr_percentile return_percentile "
+        "dividend_yield_12m"
+    ),
     "ratio": "volume_ratio trailing_pe forward_pe price_to_book",
     "index": "rsi_14 beta",
     "shares": "volume volume_sma_20",
@@ -33,8 +37,8 @@ for _n in range(1, 6):
 
 _TIMELESS = frozenset({"ticker", "yahoo_symbol", "company_name", "exchange", "sector"})
 """Facts of no day of their own: the sheet's day and its newest session are both right."""
-_OF_THE_DAY = frozenset(
-    "market_cap trailing_pe forward_pe price_to_book beta revenue_growth earnings_growth profit_margin return_on_equity".split()
+_OF_THE_DAY = split(
+    "market_cap trailing_pe forward_pe price_to_book beta revenue_growth earnings_growth profit_margin return_on_equity"
 )
 """Facts as of the sheet's day, not of its newest session."""
 
@@ -52,9 +56,11 @@ def sheet_problems(
         if why := _wrong(name, fact, known) or _wrong_origin(name, fact, sheet, origins, session):
             kind = "absent" if name in UNITS and name not in known else "sheet"
             problems.append(Problem(kind, -1, f"{name} = {fact.get('value')!r}"[:80], why))
-    for name in absent:
-        if name in facts or (name in known and name in UNITS):
-            problems.append(Problem("sheet", -1, name, f"{name} is called absent, but the stored rows have it"))
+    problems += [
+        Problem("sheet", -1, name, f"{name} is called absent, but the stored rows have it")
+        for name in absent
+        if name in facts or (name in known and name in UNITS)
+    ]
     return problems
 
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 MASK = "\ue000"
@@ -59,7 +60,7 @@ def read_spans(evidence: Sequence[Any], text: str) -> tuple[list[Span], list[Pro
         else:
             spans.append(Span(start, end, fact, shown))
     spans.sort(key=lambda span: (span.start, span.end))
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         if after.start < before.end:
             why = f"evidence of {after.fact!r} overlaps that of {before.fact!r}"
             problems.append(Problem("span", after.start, after.text[:60], why))

@@ -9,6 +9,12 @@ count, but vaguely or grammatically, and no fact of a sheet could stand for them
 
 import re
 
+
+def split(text: str) -> frozenset[str]:
+    """The words of a text as a set: a table reads best as one."""
+    return frozenset(text.split())
+
+
 _UNITS = "zero nil nought naught one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 _TEENS = "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fourty fifty sixty seventy eighty ninety"
 _ORDINALS = (
@@ -23,11 +29,11 @@ _TIMES = (
     "quintuple quintupled tenfold twofold threefold fourfold fivefold sixfold sevenfold eightfold ninefold hundredfold "
     "couple pair trio quartet decade century fortnight millennium"
 )
-_NUMBER_WORDS = frozenset(" ".join((_UNITS, _TEENS, _ORDINALS, _SCALES, _PARTS, _TIMES)).split())
-_PLURALS = frozenset(
+_NUMBER_WORDS = split(f"{_UNITS} {_TEENS} {_ORDINALS} {_SCALES} {_PARTS} {_TIMES}")
+_PLURALS = split(
     "ones twos threes fours fives sixes sevens eights nines tens elevens twelves twenties thirties forties fifties "
     "sixties seventies eighties nineties hundreds thousands millions billions trillions dozens quarters couples pairs "
-    "decades centuries fortnights seconds zeros zeroes doubles halfs".split()
+    "decades centuries fortnights seconds zeros zeroes doubles halfs"
 )
 NUMBER_WORDS = _NUMBER_WORDS | _PLURALS
 """Also found as parts of a hyphenated or run-together word: twenty-one, fiftyfive, two-day."""
@@ -44,34 +50,34 @@ IDIOMS = re.compile(
 )
 """Lower-case phrases whose number words state nothing; removed before the search. No other exception exists."""
 
-UNIT_WORDS = frozenset(
+UNIT_WORDS = split(
     "percent percents pct pc percentage percentages pp ppt bp bps pips pip dollar dollars cent cents baht satang yen "
     "euro euros pound pounds sterling pence penny dong yuan renminbi rmb ringgit rupee rupees rupiah peso pesos franc "
-    "francs krone krona shekel rouble ruble".split()
+    "francs krone krona shekel rouble ruble"
 )
 """Refused outside a span: the span carries the unit."""
 UNIT_PHRASES = re.compile(r"\b(?:per cent|basis points?|percentage points?)\b")
-UNITS_AFTER = frozenset(
+UNITS_AFTER = split(
     "percent percentage points point times x shares share lots fold thousand million billion k m b bn mn tn won rand "
-    "real days day weeks week months month years year sessions session ratio usd thb".split()
+    "real days day weeks week months month years year sessions session ratio usd thb"
 )
 """Refused as the word right behind a number: it would give the number another unit."""
 
-MONTHS = frozenset("january february april june july august september october november december".split())
+MONTHS = split("january february april june july august september october november december")
 """March and May are also verbs: those count only with a capital."""
-CAPITAL_DATES = frozenset(
+CAPITAL_DATES = split(
     "March May Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Weds Thu Thur Thurs Fri Sat Sun "
-    "MARCH MAY".split()
+    "MARCH MAY"
 )
-WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+WEEKDAYS = split("monday tuesday wednesday thursday friday saturday sunday")
 DAY_WORDS = WEEKDAYS | frozenset(f"{day}s" for day in WEEKDAYS)
-OTHER_DATES = frozenset(
-    "christmas easter thanksgiving halloween songkran ramadan diwali tet michaelmas millennium midnight noon".split()
+OTHER_DATES = split(
+    "christmas easter thanksgiving halloween songkran ramadan diwali tet michaelmas millennium midnight noon"
 )
 
-ACRONYMS = frozenset("RSI MACD SMA ATR VWAP BUY SELL HOLD".split())
+ACRONYMS = split("RSI MACD SMA ATR VWAP BUY SELL HOLD")
 """Upper-case words a report may use outside a span; any other could be a ticker or a currency."""
-PROPER = frozenset("Bollinger Wilder Relative Strength Index Average True Range I".split())
+PROPER = split("Bollinger Wilder Relative Strength Index Average True Range I")
 """Capitalised words allowed in the middle of a sentence; any other could be a company."""
 
 _THAI_NUMBERS = (
