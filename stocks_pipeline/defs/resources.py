@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
     from stocks_pipeline.upstream.news import News
     from stocks_pipeline.upstream.yahoo import Yahoo
+    from stocks_pipeline.upstream.yahoo_company import YahooCompany
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -53,6 +54,30 @@ class YahooResource(dg.ConfigurableResource[Any]):
             concurrency=settings.yahoo_concurrency,
             policy=RetryPolicy(budget_s=settings.retry_budget_s),
             request_timeout_s=settings.request_timeout_s,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
+class YahooCompanyResource(dg.ConfigurableResource[Any]):
+    """What Yahoo says about companies; optional: a morning goes on without."""
+
+    @contextmanager
+    def open(self, tz_of: Callable[[str], str]) -> Iterator["YahooCompany"]:
+        """A gateway for the length of one step; it shares the bars' rate limit and, in yfinance, their `tz_of`."""
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.yahoo_company import YahooCompany
+
+        settings = Settings.load()
+        gateway = YahooCompany(
+            base_url=settings.base_url,
+            limiter=upstream_limiter(settings, "yahoo", settings.yahoo_rate),
+            clock=SystemClock(),
+            policy=RetryPolicy(attempts=2, budget_s=min(10.0, settings.retry_budget_s), rate_attempts=1),
+            request_timeout_s=min(5.0, settings.request_timeout_s),
+            tz_of=tz_of,
         )
         try:
             yield gateway
@@ -124,12 +149,16 @@ class NewsResource(dg.ConfigurableResource[Any]):
         from stocks_pipeline.upstream.news import News
 
         settings = Settings.load()
-        yield News(
+        gateway = News(
             base_url=settings.base_url,
             limiter=upstream_limiter(settings, "news", settings.yahoo_rate),
             clock=SystemClock(),
             policy=RetryPolicy(attempts=2, budget_s=20.0, rate_attempts=2),
         )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
 
 
 def _llm_key(settings: Settings) -> str:
@@ -166,6 +195,7 @@ def production() -> dict[str, object]:
     return {
         "lake": LakeResource(),
         "yahoo": YahooResource(),
+        "yahoo_company": YahooCompanyResource(),
         "asx_listing": AsxListingResource(),
         "narrator": NarratorResource(),
         "news": NewsResource(),

@@ -5,7 +5,7 @@ so whatever starts them is shipped switched off; one click switches it on.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,7 @@ from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, CHAIN_TAG, ENDED, 
 from stocks_pipeline.defs.chain import MEMORY_S
 from stocks_pipeline.defs.dr.master import GROUP, listed_tickers
 from stocks_pipeline.defs.spans import span_tags, spans
-from stocks_pipeline.partitions import BANGKOK, parse_ticker_key, ticker_key
+from stocks_pipeline.partitions import BANGKOK, mornings, parse_ticker_key, ticker_key
 from stocks_pipeline.partitions import tickers as ticker_partitions
 
 DATA = dg.AssetKey([GROUP, "ticker_data"])
@@ -182,5 +182,8 @@ def made_by(instance: dg.DagsterInstance, run_id: str, asset: dg.AssetKey) -> li
 def _days_of(instance: dg.DagsterInstance, run_id: str) -> list[date]:
     run = instance.get_run_by_id(run_id)
     tags = run.tags if run else {}
-    keys = [tags.get(name) for name in ("dagster/partition", "dagster/asset_partition_range_start")]
-    return sorted({parse_ticker_key(key)[0] for key in keys if key})
+    names = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    days = [parse_ticker_key(tags[name])[0] for name in names if tags.get(name)]
+    span = (max(days) - min(days)).days + 1 if days else 0
+    every = [min(days) + timedelta(days=number) for number in range(span)]
+    return [day for day in every if mornings().has_partition_key(day.isoformat())]

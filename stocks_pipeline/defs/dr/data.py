@@ -19,10 +19,11 @@ import dagster as dg
 
 from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.dr.company import CompanyAnswer, CompanyDesk
 from stocks_pipeline.defs.dr.config import FetchConfig
-from stocks_pipeline.defs.dr.master import GROUP, OWNERS, choose_tickers, stored_tickers
-from stocks_pipeline.defs.evidence import failure, markdown_table
-from stocks_pipeline.defs.resources import LakeResource, YahooResource
+from stocks_pipeline.defs.dr.master import GROUP, OWNERS, choose_tickers, run_keys, stored_tickers
+from stocks_pipeline.defs.evidence import failure, lake_failure, markdown_table
+from stocks_pipeline.defs.resources import LakeResource, YahooCompanyResource, YahooResource
 from stocks_pipeline.domain.calendars import UnknownSession, calendar
 from stocks_pipeline.domain.tickers import Ticker, UnknownTicker
 from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
@@ -78,38 +79,41 @@ def expected_session(ticker: Ticker, day: date) -> date:
     owners=list(OWNERS),
     code_version=__version__,
 )
-def ticker_data(
+def ticker_data(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource by name
     context: dg.AssetExecutionContext,
     config: FetchConfig,
     lake: LakeResource,
     yahoo: YahooResource,
+    yahoo_company: YahooCompanyResource,
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[FanOutEvent]:
     """One year of daily bars of one ticker, with dividends and splits, as fetched for that morning."""
     stop = threading.Event()
     store = lake.open()
-    chosen = chosen_tickers(store, config.limit, config.tickers)
+    chosen = chosen_tickers(store, config.tickers)
+    keys = run_keys(context.partition_keys, chosen, config.limit)
     zones = {t.yahoo: calendar(t.exchange_mic).tz for t in chosen.values()}
-    with yahoo.open(lambda symbol: zones[symbol]) as feed:
-        work = TickerFetch(store, feed, clock, chosen, stop)
+    with yahoo.open(zones.__getitem__) as feed, yahoo_company.open(zones.__getitem__) as companies:
+        work = TickerFetch(store, feed, CompanyDesk(companies, clock), clock, chosen, stop)
         yield from fan_out(
             context,
             work.make,
             reuse=None if config.refetch else work.reuse,
-            keys=[k for k in context.partition_keys if parse_ticker_key(k)[1] in chosen],
+            keys=keys,
             max_workers=min(Settings.load().yahoo_concurrency, 16),
             stop=stop,
+            describe_failure=lake_failure,
         )
 
 
-def chosen_tickers(lake: Lake, limit: int | None, names: list[str]) -> dict[str, Ticker]:
-    """The run's tickers by receipt.
+def chosen_tickers(lake: Lake, names: list[str]) -> dict[str, Ticker]:
+    """The named tickers by receipt; without a name, all active ones.
 
     Raises:
         dagster.Failure: no list is stored, or a name is unknown.
     """
     try:
-        return {t.dr: t for t in choose_tickers(stored_tickers(lake), limit, names)}
+        return {t.dr: t for t in choose_tickers(stored_tickers(lake), None, names)}
     except UpstreamError as error:
         raise failure(error, "There is no list of tickers") from error
     except UnknownTicker as error:
@@ -122,6 +126,7 @@ class TickerFetch:
 
     lake: Lake
     feed: "PriceFeed"
+    companies: CompanyDesk
     clock: Clock
     tickers: dict[str, Ticker]
     stop: threading.Event = field(default_factory=threading.Event)
@@ -146,32 +151,48 @@ class TickerFetch:
             raise UpstreamError(
                 FailureKind.PERMANENT, "yahoo", name, f"{ticker.yahoo} has no bar from {window.start} to {window.end}"
             )
-        return self._store(day, ticker, self._label(answer, ticker), expected, self.clock.monotonic() - started)
+        company = self.companies.ask(ticker.yahoo, cutoff(day), self.stop)
+        seconds = self.clock.monotonic() - started
+        return self._store(day, ticker, self._label(answer, ticker), expected, company, seconds)
 
     def reuse(self, key: str) -> Made | None:
         """The stored ticker, logged again."""
-        from stocks_pipeline.storage.tables import read_table
+        from stocks_pipeline.storage.lake import LakeError
+        from stocks_pipeline.storage.tables import read_metadata, read_table
 
         day, name = parse_ticker_key(key)
         stored = layout.ticker_data_key(day, name)
         if not self.lake.exists(stored):
             return None
+        try:
+            table, company = read_table(self.lake, stored), json.loads(read_metadata(self.lake, stored)[COMPANY])
+        except (LakeError, KeyError, ValueError):  # damaged, or another version's: it is fetched anew
+            return None
         ticker = self.tickers[name]
-        return self._store(day, ticker, read_table(self.lake, stored), expected_session(ticker, day), None)
+        known = CompanyAnswer(company, "" if company else "none is stored with the bars")
+        return self._store(day, ticker, table, expected_session(ticker, day), known, None)
 
     def _label(self, bars: Any, ticker: Ticker) -> Any:
         from stocks_pipeline.defs.labels import label
 
         return label(bars, symbol=ticker.dr, batch=None, source=self.feed.source, at=self.clock.now())
 
-    def _store(self, day: date, ticker: Ticker, table: Any, expected: date, seconds: float | None) -> Made:
+    def _store(  # noqa: PLR0913, PLR0917 - the parts of one ticker
+        self,
+        day: date,
+        ticker: Ticker,
+        table: Any,
+        expected: date,
+        company: CompanyAnswer,
+        seconds: float | None,
+    ) -> Made:
         from stocks_pipeline.domain.schemas import PRICES
         from stocks_pipeline.storage.tables import write_table
 
-        metadata = {COMPANY: json.dumps({}), EXPECTED: expected.isoformat()}
+        metadata = {COMPANY: json.dumps(dict(company.fields), sort_keys=True), EXPECTED: expected.isoformat()}
         stored = write_table(self.lake, layout.ticker_data_key(day, ticker.dr), table, PRICES, metadata=metadata)
         return Made(
-            metadata=_metadata(ticker, table, stored, expected, seconds),
+            metadata={**_metadata(ticker, table, stored, expected, seconds), **_about(company)},
             data_version=stored.data_version,
             checks=_checks(table, expected),
             reused_from=stored.key if seconds is None else None,
@@ -190,6 +211,10 @@ def _checks(table: Any, expected: date) -> list[PartitionCheck]:
         "scale_continuous": rules.scale_against_previous_close(table),
     }
     return partition_checks(found)
+
+
+def _about(company: CompanyAnswer) -> dict[str, Any]:
+    return {"company_fields": len(company.fields), **({"company_note": company.note} if company.note else {})}
 
 
 def _metadata(ticker: Ticker, table: Any, stored: "Stored", expected: date, seconds: float | None) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The mornings as definitions: the list, the data, the reports, the summary, and what starts them."""
+"""The mornings as definitions: the list, the data, the reports, the summary, and what starts them.
+
+What belongs here: putting them together. What does not: any of them.
+"""
 
 import dagster as dg
 

@@ -3,16 +3,29 @@
 What belongs here: reading and writing records. What does not: which step is legal (domain/jobs.py).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import dagster as dg
+
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.evidence import lake_failure
 from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
-from stocks_pipeline.upstream.failures import UpstreamError
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
+
+_ID = 8  # characters of a run's id in an execution's
+_ROOT = "dagster/root_run_id"
+_ACTIVE = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,9 @@ class JobBook:
 
     def fail(self, ticker: str, error: Exception) -> Job:
         """Failed, with the class of the failure; anything unclassified is a bug."""
-        kind = error.kind.value if isinstance(error, UpstreamError) else "bug"
-        return self._save(self.get(ticker).failed(str(error), kind, self.clock.now()))
+        known = error if isinstance(error, UpstreamError) else lake_failure(error)
+        kind = known.kind.value if known else "bug"
+        return self._save(self.get(ticker).failed(redact(str(error)), kind, self.clock.now()))
 
     def put_back(self, ticker: str, error: UpstreamError) -> Job:
         """Pending again, with the reason why the stage stopped."""
@@ -58,6 +72,39 @@ class JobBook:
     def _save(self, job: Job) -> Job:
         self.lake.write(self._key(job.ticker), job.to_json())
         return job
+
+
+def execution_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The id of the execution that a run belongs to: `<execution_name>-<first 8 of a run's id>`.
+
+    A re-execution of a run that did not succeed goes on with its execution; after a success it begins another.
+    """
+    root = run.root_run_id
+    first: str | None = root
+    if root is not None:
+        group = instance.get_run_records(dg.RunsFilter(tags={_ROOT: root}), ascending=True)
+        for record in [*instance.get_run_records(dg.RunsFilter(run_ids=[root])), *group]:
+            earlier = record.dagster_run
+            if earlier.run_id == run.run_id:
+                break
+            first = None if earlier.is_success else first or earlier.run_id
+    return f"{run.tags.get('execution_name', 'manual')}-{(first or run.run_id)[:_ID]}"
+
+
+def close_abandoned(instance: dg.DagsterInstance, lake: Lake, day: date, tickers: Collection[str], clock: Clock) -> int:
+    """Fail what dead runs left in progress for these tickers; how many. Call it when their own run has a book open.
+
+    A run that Dagster still calls active is left alone; `kill -9` is found out by operations/dead_runs.py first.
+    """
+    active = {execution_of(instance, run) for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
+    closed = 0
+    for job in jobs_of(lake, day):
+        if job.status is JobStatus.IN_PROGRESS and job.ticker in tickers and job.execution_id not in active:
+            why = "its run died before the report was stored; a later run takes it up"
+            gone = job.failed(why, FailureKind.TRANSIENT.value, clock.now())
+            lake.write(layout.job_key(day, job.execution_id, job.ticker), gone.to_json())
+            closed += 1
+    return closed
 
 
 def jobs_of(lake: Lake, day: date) -> Iterator[Job]:

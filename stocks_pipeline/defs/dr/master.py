@@ -4,7 +4,8 @@ What belongs here: the list as an asset, its partitions, and choosing from it. W
 (domain/tickers.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import dagster as dg
 
@@ -19,6 +20,7 @@ from stocks_pipeline.domain.tickers import (
     parse_tickers,
     resolve,
 )
+from stocks_pipeline.partitions import parse_ticker_key
 from stocks_pipeline.partitions import tickers as ticker_partitions
 from stocks_pipeline.settings import SettingError, Settings
 from stocks_pipeline.storage import layout
@@ -138,4 +140,36 @@ def choose_tickers(followed: Sequence[Ticker], limit: int | None, names: Sequenc
     return chosen if limit is None else chosen[:limit]
 
 
-__all__ = ["GROUP", "OWNERS", "UnknownTicker", "choose_tickers", "listed_tickers", "stored_tickers", "ticker_master"]
+def run_keys(planned: Sequence[str], chosen: Mapping[str, Ticker], limit: int | None) -> list[str]:
+    """The partitions of a run that it works on: those of the chosen tickers, of each morning the first `limit`.
+
+    Raises:
+        dagster.Failure: there are some and none of them is chosen. A run that did nothing must not look well.
+    """
+    place = {name: number for number, name in enumerate(chosen)}
+    mornings: dict[date, list[str]] = {}
+    for key in planned:
+        day, name = parse_ticker_key(key)
+        if name in place:
+            mornings.setdefault(day, []).append(key)
+    if planned and not mornings:
+        asked = ", ".join(sorted({parse_ticker_key(key)[1] for key in planned})[:5])
+        why = "not among the tickers that were named, or not active in the list"
+        raise dg.Failure(f"nothing to do: {asked} of this run: {why}", allow_retries=False)
+    return [
+        key
+        for day in sorted(mornings)
+        for key in sorted(mornings[day], key=lambda key: place[parse_ticker_key(key)[1]])[:limit]
+    ]
+
+
+__all__ = [
+    "GROUP",
+    "OWNERS",
+    "UnknownTicker",
+    "choose_tickers",
+    "listed_tickers",
+    "run_keys",
+    "stored_tickers",
+    "ticker_master",
+]

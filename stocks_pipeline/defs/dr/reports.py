@@ -8,7 +8,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,15 @@ from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.config import ReportsConfig
 from stocks_pipeline.defs.dr.data import chosen_tickers
-from stocks_pipeline.defs.dr.job_book import JobBook
-from stocks_pipeline.defs.dr.master import GROUP, OWNERS
-from stocks_pipeline.defs.evidence import markdown_table
+from stocks_pipeline.defs.dr.job_book import JobBook, close_abandoned, execution_of
+from stocks_pipeline.defs.dr.master import GROUP, OWNERS, run_keys
+from stocks_pipeline.defs.evidence import lake_failure, markdown_table
 from stocks_pipeline.defs.resources import LakeResource, NarratorResource, NewsResource
 from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
 from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import KeyMissing, Lake
+from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
 
 if TYPE_CHECKING:
     from stocks_pipeline.defs.dr.writing import ReportDesk, Written
@@ -65,32 +65,44 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[FanOutEvent]:
     """The morning's report of one ticker: text, chart, scores, and the evidence of every number in it."""
+    from stocks_pipeline.defs.dr.morning import MorningData
     from stocks_pipeline.defs.dr.writing import ReportDesk
 
-    store, stop = lake.open(), threading.Event()
-    chosen = chosen_tickers(store, config.limit, config.tickers)
-    everyone = chosen_tickers(store, None, [])
-    keys = [k for k in context.partition_keys if parse_ticker_key(k)[1] in chosen]
-    days = sorted({parse_ticker_key(k)[0] for k in keys})
-    books = {day: _book(context, store, day, clock) for day in days}
-    for key in keys:
-        books[parse_ticker_key(key)[0]].open([parse_ticker_key(key)[1]])
-    kept, ledger = KeptAnswers(store, fresh=config.rewrite), Ledger(store, days[0] if days else None)
-    with narrator.open(kept, ledger.record) as model, news.open() as source:
-        language = Settings.load().llm.language
-        desks = {
-            day: ReportDesk(store, day, {**everyone, **chosen}, model, source, clock, books[day], language, stop)
-            for day in days
-        }
-        work = _Work(desks)
-        yield from fan_out(context, work.make, keys=keys, max_workers=Settings.load().llm.concurrency, stop=stop)
+    store, stop, llm = lake.open(), threading.Event(), Settings.load().llm
+    chosen = chosen_tickers(store, config.tickers)
+    everyone = {**chosen_tickers(store, []), **chosen}
+    keys = run_keys(context.partition_keys, chosen, config.limit)
+    kept = KeptAnswers(store, fresh=config.rewrite, stop=stop)
+    with narrator.open(kept, Ledger(store).record) as model, news.open() as source:
+        desks = {}
+        for day, names in _by_day(keys).items():
+            book = _open_book(context, store, day, names, clock)
+            data = MorningData(store, day, frozenset(everyone))
+            desks[day] = ReportDesk(store, data, everyone, model, source, clock, book, llm.language, stop)
+        yield from fan_out(
+            context,
+            _Work(desks).make,
+            keys=keys,
+            max_workers=llm.concurrency,
+            stop=stop,
+            describe_failure=lake_failure,
+        )
 
 
-def _book(context: dg.AssetExecutionContext, lake: Lake, day: date, clock: Clock) -> JobBook:
-    """The execution's records: a re-execution of a run goes on with those of the first."""
-    run = context.run
-    execution = f"{run.tags.get('execution_name', 'manual')}-{(run.root_run_id or run.run_id)[:8]}"
-    return JobBook(lake, day, execution, run.tags.get("source", "manual"), clock)
+def _by_day(keys: list[str]) -> dict[date, list[str]]:
+    found: dict[date, list[str]] = {}
+    for day, name in map(parse_ticker_key, keys):
+        found.setdefault(day, []).append(name)
+    return found
+
+
+def _open_book(context: dg.AssetExecutionContext, lake: Lake, day: date, names: list[str], clock: Clock) -> JobBook:
+    """A complete record for every ticker of the morning, before any work starts; what dead runs left is closed."""
+    execution = execution_of(context.instance, context.run)
+    book = JobBook(lake, day, execution, context.run.tags.get("source", "manual"), clock)
+    book.open(names)
+    close_abandoned(context.instance, lake, day, names, clock)
+    return book
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,8 @@ class KeptAnswers:
     lake: Lake
     fresh: bool = False
     """Ask anew even what has been answered."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when an answer could not be kept: the next ones would be paid for and lost, too."""
 
     def get(self, key: str) -> bytes | None:
         """The answer kept under the key, None without one."""
@@ -122,7 +136,11 @@ class KeptAnswers:
 
     def put(self, key: str, value: bytes) -> None:
         """Keep it; durable on return."""
-        self.lake.write(layout.llm_answer_key(key), value)
+        try:
+            self.lake.write(layout.llm_answer_key(key), value)
+        except LakeError:
+            self.stop.set()
+            raise
 
 
 @dataclass(frozen=True)
@@ -130,7 +148,6 @@ class Ledger:
     """One file a call to the model. The same call recorded twice is one file."""
 
     lake: Lake
-    day: date | None
 
     def record(self, row: "LlmCall") -> None:
         """Store the row under the day it was sent on (UTC)."""

@@ -8,28 +8,28 @@ payload last → job completed. A report that the verifier refuses is not writte
 asked once more.
 """
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.defs.dr.data import COMPANY, expected_session
+from stocks_pipeline.defs.dr.data import cutoff, expected_session
 from stocks_pipeline.defs.dr.job_book import JobBook
+from stocks_pipeline.defs.dr.morning import MorningData, NoDataError
 from stocks_pipeline.defs.dr.telling import Model, Telling
+from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.facts import FactSheet, build_facts
 from stocks_pipeline.domain.reports.payload import Execution, Timings, build_payload, markdown, payload_json
 from stocks_pipeline.domain.reports.placeholders import Narrative
 from stocks_pipeline.domain.reports.scores import score_report
-from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.tickers import Ticker
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
-from stocks_pipeline.storage.tables import read_metadata, read_table
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
 
@@ -44,7 +44,9 @@ STOPPING = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})
 class NewsSource(Protocol):
     """What `upstream.news.News` offers."""
 
-    def headlines(self, yahoo_symbol: str, *, limit: int = 5) -> tuple[NewsItem, ...]: ...
+    def headlines(
+        self, yahoo_symbol: str, *, limit: int = 5, stop: threading.Event | None = None
+    ) -> tuple[NewsItem, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class Written:
     """A report that is durable."""
 
     ticker: Ticker
-    sheet: FactSheet
     payload: dict[str, Any]
     chart_svg: str
     expected: date
@@ -69,7 +70,7 @@ class ReportDesk:
     """Writes the reports of one morning and execution. Its methods run in many threads."""
 
     lake: Lake
-    day: date
+    data: MorningData
     tickers: Mapping[str, Ticker]
     model: Model
     news: NewsSource
@@ -86,6 +87,8 @@ class ReportDesk:
                 a text that the verifier refused twice.
         """
         ticker = self.tickers[name]
+        if self.book.get(name).status is JobStatus.COMPLETED:
+            return self._finished(ticker)
         self.book.start(name)
         try:
             written = self._write(ticker)
@@ -106,12 +109,17 @@ class ReportDesk:
         self.book.complete(name, result)
         return written
 
+    @property
+    def day(self) -> date:
+        """The morning."""
+        return self.data.day
+
     def _write(self, ticker: Ticker) -> Written:
         seconds: dict[str, float] = {}
-        bars, company = self._timed(seconds, "fetch_data", lambda: self._stored(ticker))
+        bars, company = self._timed(seconds, "fetch_data", lambda: self.data.of(ticker.dr))
         news, news_error = self._timed(seconds, "news", lambda: self._headlines(ticker))
         source = layout.ticker_data_key(self.day, ticker.dr)
-        sheet = build_facts(ticker, bars, company, self._histories, news, as_of=self.day, source=source)
+        sheet = build_facts(ticker, bars, company, self.data.histories(), news, as_of=self.day, source=source)
         told = Telling(
             self.model, self.book.get(ticker.dr), sheet, self._check(ticker, sheet, bars, company, news), self.language
         )
@@ -129,7 +137,7 @@ class ReportDesk:
             execution=Execution(self.book.execution_id, self.clock.now()),
         )
         payload |= {"news_error": news_error, "tries": told.tries}
-        return self._store(ticker, sheet, payload, svg, png, told.tries, news_error)
+        return self._store(ticker, payload, svg, png, told.tries, news_error)
 
     def _timed(self, seconds: dict[str, float], step: str, work: Callable[[], Any]) -> Any:
         started = self.clock.monotonic()
@@ -137,40 +145,13 @@ class ReportDesk:
         seconds[step] = self.clock.monotonic() - started
         return made
 
-    def _stored(self, ticker: Ticker) -> tuple[Any, dict[str, Any]]:
-        """The ticker's bars and company fields as fetched for the morning: from the lake, never from the network."""
-        key = layout.ticker_data_key(self.day, ticker.dr)
-        try:
-            return read_table(self.lake, key, PRICES), json.loads(read_metadata(self.lake, key).get(COMPANY, "{}"))
-        except KeyMissing as error:
-            why = f"no stored data for {self.day}: materialize dr/ticker_data for it first"
-            raise UpstreamError(FailureKind.PERMANENT, "dr", ticker.dr, why) from error
-
     def _headlines(self, ticker: Ticker) -> tuple[tuple[NewsItem, ...], str | None]:
         """The newest headlines by the morning; news that cannot be had is said, not invented."""
-        from stocks_pipeline.defs.dr.data import cutoff
-
         try:
-            found = self.news.headlines(ticker.yahoo)
+            found = self.news.headlines(ticker.yahoo, stop=self.stop)
         except UpstreamError as error:
             return (), str(error)
         return tuple(item for item in found if item.published_at <= cutoff(self.day)), None
-
-    @cached_property
-    def tables(self) -> dict[str, Any]:
-        """Every ticker's stored bars of the morning: peers of one another."""
-        found = {}
-        for name in self.tickers:
-            key = layout.ticker_data_key(self.day, name)
-            if self.lake.exists(key):
-                found[name] = read_table(self.lake, key, PRICES)
-        return found
-
-    @cached_property
-    def _histories(self) -> dict[str, Any]:
-        from stocks_pipeline.domain.indicators import history
-
-        return {name: history(table, self.day) for name, table in self.tables.items()}
 
     def _check(
         self, ticker: Ticker, sheet: FactSheet, bars: Any, company: Mapping[str, Any], news: Sequence[NewsItem]
@@ -180,7 +161,7 @@ class ReportDesk:
 
         def check(narrative: Narrative) -> "Verdict":
             evidence = [asdict(one) for one in narrative.evidence]
-            peers = {name: table for name, table in self.tables.items() if name != ticker.dr}
+            peers = {name: table for name, table in self.data.tables().items() if name != ticker.dr}
             return verify(narrative.text, evidence, sheet.to_dict(), bars, peers, company, news, language=self.language)
 
         return check
@@ -195,7 +176,6 @@ class ReportDesk:
     def _store(  # noqa: PLR0913, PLR0917 - the parts of a report
         self,
         ticker: Ticker,
-        sheet: FactSheet,
         payload: dict[str, Any],
         svg: str,
         png: bytes,
@@ -213,8 +193,27 @@ class ReportDesk:
         stored = self.lake.write(layout.report_key(self.day, name), body)
         expected = expected_session(ticker, self.day)
         return Written(
-            ticker, sheet, payload, svg, expected, stored.key, stored.uri, stored.size, stored.sha256, tries, news_error
+            ticker, payload, svg, expected, stored.key, stored.uri, stored.size, stored.sha256, tries, news_error
         )
+
+    def _finished(self, ticker: Ticker) -> Written:
+        """The report that this very execution has completed: its process died before the run could log it.
+
+        Raises:
+            NoDataError: somebody has taken the report or its data away since.
+        """
+        key = layout.report_history_key(self.day, ticker.dr, self.book.execution_id)
+        try:
+            body = self.lake.read(key)
+        except KeyMissing as error:
+            why = f"this execution completed its report, and {key} is gone: start a new run"
+            raise NoDataError(FailureKind.PERMANENT, "lake", ticker.dr, why, attempts=0) from error
+        payload = json.loads(body)
+        svg, _ = self._chart(ticker, self.data.of(ticker.dr)[0])
+        digest, uri = hashlib.sha256(body).hexdigest(), self.lake.uri(key)
+        expected = expected_session(ticker, self.day)
+        news_error = payload["news_error"]
+        return Written(ticker, payload, svg, expected, key, uri, len(body), digest, payload["tries"], news_error)
 
     def _pdf(self, ticker: Ticker, payload: Mapping[str, Any], svg: str) -> str | None:
         """The PDF's key; a page that cannot be set costs the page, not the report."""

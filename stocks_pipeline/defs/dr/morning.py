@@ -1,0 +1,79 @@
+"""What is stored of a morning's tickers: their bars and company fields, read once a run however many reports ask.
+
+What belongs here: reading them. What does not: fetching (data.py) and what is computed from them (domain/reports/).
+Nothing here touches the network: a report of a ticker without stored data fails at once, and says what to do.
+"""
+
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from stocks_pipeline.defs.dr.data import COMPANY
+from stocks_pipeline.domain.schemas import PRICES, SchemaError
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
+from stocks_pipeline.storage.tables import read_metadata, read_table
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+
+
+class NoDataError(UpstreamError):
+    """A ticker whose data of the morning cannot be had from the lake."""
+
+    @property
+    def next_step(self) -> str:
+        return "Materialize dr/ticker_data for it, then retry."
+
+
+@dataclass(frozen=True)
+class MorningData:
+    """The stored tickers of one morning. Safe for threads."""
+
+    lake: Lake
+    day: date
+    names: frozenset[str]
+    """Receipts that may be peers of one another."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _read: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, name: str) -> tuple[Any, dict[str, Any]]:
+        """One ticker's bars (schemas.PRICES) and its company fields.
+
+        Raises:
+            NoDataError: permanent; there are none, or the file is damaged.
+        """
+        key = layout.ticker_data_key(self.day, name)
+        try:
+            return read_table(self.lake, key, PRICES), json.loads(read_metadata(self.lake, key).get(COMPANY, "{}"))
+        except KeyMissing as error:
+            why = f"no stored data for {self.day}: materialize dr/ticker_data for it first"
+            raise NoDataError(FailureKind.PERMANENT, "dr", name, why, attempts=0) from error
+        except (LakeError, SchemaError, json.JSONDecodeError) as error:
+            raise NoDataError(FailureKind.PERMANENT, "lake", name, str(error), attempts=0) from error
+
+    def tables(self) -> dict[str, Any]:
+        """Every ticker's bars. One that is missing or damaged is nobody's peer, and no other report's trouble."""
+        with self._lock:
+            if "tables" not in self._read:
+                self._read["tables"] = dict(self._readable(sorted(self.names)))
+            return dict(self._read["tables"])
+
+    def histories(self) -> dict[str, Any]:
+        """The same, as `build_facts` compares peers by."""
+        from stocks_pipeline.domain.indicators import history
+
+        tables = self.tables()
+        with self._lock:
+            if "histories" not in self._read:
+                self._read["histories"] = {name: history(table, self.day) for name, table in tables.items()}
+            return dict(self._read["histories"])
+
+    def _readable(self, names: Iterable[str]) -> Iterable[tuple[str, Any]]:
+        for name in names:
+            key = layout.ticker_data_key(self.day, name)
+            try:
+                yield name, read_table(self.lake, key, PRICES)
+            except (KeyMissing, LakeError, SchemaError):
+                continue
