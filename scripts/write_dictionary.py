@@ -19,6 +19,9 @@ Every column of every view that `stocks sql` and `storage.warehouse` offer. Writ
 
 Prices: `close` is split-adjusted and not dividend-adjusted, as of `fetched_at`. `session` is a date on the exchange's
 own calendar. `as_of` is the partition date: the session up to which the vendor was asked. Missing is NULL, never 0.
+
+Morning reports: `report_date` and `data_date` are the morning, a day in Bangkok. `CURDATE()` is today in Bangkok,
+`current_date` today in UTC; instants are in UTC except `generated_at`, so that `DATE(generated_at)` is Bangkok's day.
 """
 
 

@@ -1,8 +1,9 @@
 """The lake (keys to bytes), its layout, and the ways to read it back.
 
 The functions below are for people at a prompt or in a notebook: prices of one market as pandas DataFrames (Arrow with
-`arrow=True`). They take the lake from the environment (STOCKS_LAKE) unless one is given, as an address or a `Lake`.
-`storage.reader.PriceReader` documents what each returns and raises; warehouse.py offers the same data as SQL views.
+`arrow=True`), and the morning reports. They take the lake from the environment (STOCKS_LAKE) unless one is given, as an
+address or a `Lake`. `storage.reader.PriceReader` and storage/reports.py document what each returns and raises;
+warehouse.py offers the same data as SQL views.
 Importing this package loads nothing: pyarrow, duckdb and pandas come with the first call.
 """
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from stocks_pipeline.storage.answers import DayMerge
     from stocks_pipeline.storage.lake import Lake
     from stocks_pipeline.storage.reader import PriceReader
+    from stocks_pipeline.storage.reports import Report
 
 
 def load_date(
@@ -85,18 +87,49 @@ def get_available_symbols(
     return _reader(lake, market).get_available_symbols(day, as_of=as_of)
 
 
-def _reader(lake: "Lake | str | None", market: str) -> "PriceReader":
+def get_report(symbol: str, day: date | str | None = None, *, lake: "Lake | str | None" = None) -> "Report":
+    """One ticker's report of that morning, the newest without one: `.text`, `.payload`, `.chart_png()`."""
+    from stocks_pipeline.storage import reports
+
+    return reports.get_report(_lake(lake), symbol, day)
+
+
+def list_reports(day: date | str | None = None, *, lake: "Lake | str | None" = None) -> list[str]:
+    """Receipts with a report of that morning (the newest without one), sorted."""
+    from stocks_pipeline.storage import reports
+
+    return reports.list_reports(_lake(lake), day)
+
+
+def report_history(symbol: str, day: date | str, *, lake: "Lake | str | None" = None) -> "list[Report]":
+    """The report of each execution of one morning, oldest first."""
+    from stocks_pipeline.storage import reports
+
+    return reports.report_history(_lake(lake), symbol, day)
+
+
+def _lake(lake: "Lake | str | None") -> "Lake":
     if lake is None:
         from stocks_pipeline.settings import lake_root
 
         lake = lake_root()
-    return _kept(lake, market)  # type: ignore[arg-type] # a Lake is an object and so hashes by identity
+    return _opened(lake) if isinstance(lake, str) else lake
 
 
 @lru_cache(maxsize=8)
-def _kept(lake: "Lake | str", market: str) -> "PriceReader":
-    """Readers are kept, because opening DuckDB takes 15 ms and a question 10."""
+def _opened(root: str) -> "Lake":
     from stocks_pipeline.storage.lake import open_lake
+
+    return open_lake(root)
+
+
+def _reader(lake: "Lake | str | None", market: str) -> "PriceReader":
+    return _kept(_lake(lake), market)  # type: ignore[arg-type] # a Lake is an object and so hashes by identity
+
+
+@lru_cache(maxsize=8)
+def _kept(lake: "Lake", market: str) -> "PriceReader":
+    """Readers are kept, because opening DuckDB takes 15 ms and a question 10."""
     from stocks_pipeline.storage.reader import PriceReader
 
-    return PriceReader(open_lake(lake) if isinstance(lake, str) else lake, market)
+    return PriceReader(lake, market)

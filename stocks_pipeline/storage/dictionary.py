@@ -1,14 +1,14 @@
 """The data dictionary of the warehouse: its views, their columns, types and meaning.
 
-What belongs here: one schema a view, descriptions on every field. What does not: price columns, which come from
-domain/schemas.py, and the SQL (views.sql). A test compares both.
+What belongs here: one schema a view, descriptions on every field. What does not: columns of prices and tickers, which
+come from domain/schemas.py, and the SQL (views.sql). A test compares both.
 """
 
 from typing import Any, Final
 
 import pyarrow as pa
 
-from stocks_pipeline.domain.schemas import PRICES
+from stocks_pipeline.domain.schemas import PRICES, TICKERS
 
 
 def _field(name: str, kind: Any, text: str) -> Any:
@@ -17,6 +17,12 @@ def _field(name: str, kind: Any, text: str) -> Any:
 
 _MARKET: Final = _field("market", pa.string(), "asx or us")
 _AS_OF: Final = _field("as_of", pa.date32(), "Partition date of the file: what was known on that day")
+
+_UTC: Final = pa.timestamp("us", tz="UTC")
+_MONEY: Final = pa.decimal128(18, 9)
+_RECEIPT: Final = _field("symbol", pa.string(), "Name of the depositary receipt as traded in Bangkok: NVDA19")
+_MORNING: Final = _field("report_date", pa.date32(), "The morning, a day in Bangkok")
+_EXECUTION: Final = _field("execution_id", pa.string(), "The execution that did it: one start of the reports' job")
 
 VIEWS: Final[dict[str, Any]] = {
     "raw_prices": pa.schema([_MARKET, _AS_OF, *PRICES]),
@@ -56,6 +62,83 @@ VIEWS: Final[dict[str, Any]] = {
             _field("rows", pa.int64(), "Bars stored"),
         ]
     ),
+    "ticker_master": pa.schema([_RECEIPT, *(f for f in TICKERS if f.name != "dr_symbol")]),
+    "ticker_data": pa.schema(
+        [
+            _field("data_date", pa.date32(), "The morning the bars were fetched for, a day in Bangkok"),
+            _RECEIPT,
+            *(f for f in PRICES if f.name not in {"symbol", "batch_number"}),
+        ]
+    ),
+    "precomputed_reports": pa.schema(
+        [
+            _RECEIPT,
+            _MORNING,
+            _field("generated_at", pa.timestamp("us"), "When it was written, local time of Bangkok: DATE() is its day"),
+            _field("computed_at", _UTC, "The same instant, with its zone"),
+            _field("created_at", _UTC, "The same as computed_at"),
+            _field("company_name", pa.string(), "Name of the company or fund"),
+            _field("session", pa.date32(), "Newest session the report is about, on the exchange's own calendar"),
+            _field("stance", pa.string(), "BUY, SELL or HOLD"),
+            _field("overall_score", pa.float64(), "Quality of the report, 0 to 10; missing where it cannot be told"),
+            _field("numbers_checked", pa.int32(), "Numbers, dates and names in the text, each verified"),
+            _field("model", pa.string(), "The model that wrote it, by the provider's name"),
+            _field("cost_usd", _MONEY, "Paid to the provider, in USD; missing where it told no price"),
+            _EXECUTION,
+            _field("report_text", pa.string(), "The report, as Markdown"),
+            _field(
+                "report_json", pa.string(), "The stored payload without its chart_base64: text, scores, facts, evidence"
+            ),
+            _field("chart_key", pa.string(), "Lake key of the chart, a PNG"),
+            _field("pdf_key", pa.string(), "Lake key of the PDF; missing where none could be set"),
+        ]
+    ),
+    "precompute_summaries": pa.schema(
+        [
+            _MORNING,
+            _field("status", pa.string(), "completed (all are there), incomplete or failed (none is)"),
+            _field("total_tickers", pa.int32(), "Active receipts"),
+            _field("succeeded", pa.int32(), "Reports that are there"),
+            _field("failed", pa.int32(), "Receipts whose newest try failed"),
+            _field("skipped", pa.int32(), "Receipts without data, or not begun"),
+            _field("message", pa.string(), "The counts as a sentence"),
+            _field("next_steps", pa.string(), "What to do about what is missing"),
+            _field("by_ticker", pa.string(), "JSON: of each receipt its status, class and error"),
+        ]
+    ),
+    "jobs": pa.schema(
+        [
+            _MORNING,
+            _RECEIPT,
+            _field("job_id", pa.string(), "rpt_, the receipt and the execution"),
+            _EXECUTION,
+            _field("source", pa.string(), "What started the execution: scheduler, sensor, manual"),
+            _field("status", pa.string(), "pending, in_progress, completed or failed"),
+            _field("created_at", _UTC, "When the record was made, before work began"),
+            _field("started_at", _UTC, "When the newest try began; missing before the first"),
+            _field("finished_at", _UTC, "When it was completed or failed; missing before"),
+            _field("expires_at", _UTC, "From when the record may be purged; reports are kept"),
+            _field("attempts", pa.int32(), "Tries in this execution"),
+            _field("error", pa.string(), "What went wrong, as it was said; missing where nothing did"),
+            _field("error_class", pa.string(), "Class of the failure (rate, transient, malformed, …)"),
+            _field("result", pa.string(), "JSON: what the worker gave back; missing unless completed"),
+        ]
+    ),
+    "llm_calls": pa.schema(
+        [
+            _field("started_at", _UTC, "When the request was sent"),
+            _field("symbol", pa.string(), "Receipt it was about"),
+            _field("call_id", pa.string(), "The call: job, try, number and instant"),
+            _EXECUTION,
+            _field("model", pa.string(), "The model asked, by the provider's name"),
+            _field("outcome", pa.string(), "answered or failed"),
+            _field("kind", pa.string(), "Class of the failure; missing where it was answered"),
+            _field("seconds", pa.float64(), "From request to answer, in seconds"),
+            _field("prompt_tokens", pa.int32(), "Tokens sent; missing where no answer told"),
+            _field("completion_tokens", pa.int32(), "Tokens received; missing where no answer told"),
+            _field("cost_usd", _MONEY, "Paid for the call, in USD; missing where nobody knows"),
+        ]
+    ),
 }
 """Views in the order of views.sql."""
 
@@ -67,7 +150,10 @@ _SQL_TYPES: Final = {
     pa.int32(): "INTEGER",
     pa.binary(): "BLOB",
     pa.list_(pa.string()): "VARCHAR[]",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+    pa.bool_(): "BOOLEAN",
+    pa.timestamp("us"): "TIMESTAMP",
+    _UTC: "TIMESTAMP WITH TIME ZONE",
+    _MONEY: "DECIMAL(18,9)",
 }
 
 

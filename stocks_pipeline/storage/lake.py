@@ -79,6 +79,13 @@ class Lake(Protocol):
         """All keys that begin with the prefix (any characters, not only whole folders), sorted."""
         ...
 
+    def folders(self, folder: str) -> tuple[str, ...]:
+        """Names of the folders directly inside one (`dr/reports/` → days), sorted, without looking into them.
+
+        One listing however many keys lie below. A folder that was emptied may still be named.
+        """
+        ...
+
     def versions(self, prefix: str) -> dict[str, str]:
         """As `list`, with a mark for each key that changes whenever its file is replaced."""
         ...

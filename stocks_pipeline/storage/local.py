@@ -57,6 +57,18 @@ class LocalLake:
     def list(self, prefix: str) -> Iterator[str]:
         yield from sorted(key for key, _ in self._walk(prefix))
 
+    def folders(self, folder: str) -> tuple[str, ...]:
+        self._check_root()
+        path = self._root / check_prefix(folder)
+        try:
+            with os.scandir(path) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise self._error(error, folder) from error
+        return tuple(name for name in names if not name.startswith("."))
+
     def versions(self, prefix: str) -> dict[str, str]:
         found = {}
         for key, entry in self._walk(prefix):

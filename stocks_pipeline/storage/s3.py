@@ -55,6 +55,15 @@ class S3Lake:
     def list(self, prefix: str) -> Iterator[str]:
         return (key for key, _ in self._listing(prefix))
 
+    def folders(self, folder: str) -> tuple[str, ...]:
+        full = f"{self._prefix}{check_prefix(folder).rstrip('/')}/" if folder else self._prefix
+        found = set()
+        with self._explained(folder):
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=full, Delimiter="/"):
+                found |= {entry["Prefix"][len(full) : -1] for entry in page.get("CommonPrefixes", ())}
+        return tuple(sorted(name for name in found if name and not name.startswith(".")))
+
     def versions(self, prefix: str) -> dict[str, str]:
         return dict(self._listing(prefix))
 

@@ -1,7 +1,8 @@
 """The relations below the warehouse's views: which files, and as what DuckDB reads them.
 
 What belongs here: for each kind of file its keys, its columns, the SQL that reads it in place, and the same rows read
-whole. What does not: the views (views.sql), running queries (warehouse.py).
+whole. What does not: the views (views.sql), running queries (warehouse.py). The files of the morning reports belong to
+no market.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +12,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stocks_pipeline.domain.schemas import PRICES
+from stocks_pipeline.domain.schemas import PRICES, TICKERS
 from stocks_pipeline.domain.symbols import companies_from_csv
-from stocks_pipeline.storage import layout
+from stocks_pipeline.storage import dr_keys, layout
 from stocks_pipeline.storage.dictionary import sql_type
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.scan import padded, quoted
@@ -33,6 +34,7 @@ _SYMBOLS: Final = pa.schema(
 _TEXTS: Final = pa.schema([("content", pa.string()), _ADDRESS])
 _FOOTERS: Final = pa.schema([("key", pa.binary()), ("value", pa.binary()), ("file_name", pa.string())])
 _PRICES: Final = pa.schema([*PRICES, _ADDRESS])
+_TICKERS: Final = pa.schema([*TICKERS, _ADDRESS])
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Source:
     whole: Callable[[Lake, str], Any]
     """The rows of one key, read with one open, as a table of the schema."""
 
+    def prefixes(self, markets: Sequence[str]) -> tuple[str, ...]:
+        """Where the files lie; one for all markets where they belong to none."""
+        return tuple(dict.fromkeys(self.prefix(market) for market in markets))
+
     def empty_sql(self) -> str:
         """A SELECT of no rows with the right columns."""
         columns = ", ".join(f'CAST(NULL AS {sql_type(f.type)}) AS "{f.name}"' for f in self.schema)
@@ -61,6 +67,10 @@ class Source:
         files = self.in_place.format("[" + ",".join(quoted(a) for a in addresses) + "]")
         columns = ", ".join(f'CAST("{f.name}" AS {sql_type(f.type)}) AS "{f.name}"' for f in self.schema)
         return f"SELECT {columns} FROM ({self.empty_sql()} UNION ALL BY NAME SELECT * FROM {files})"  # noqa: S608 - quoted
+
+
+def _no_market(prefix: str) -> Callable[[str], str]:
+    return lambda _market: prefix
 
 
 def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
@@ -80,6 +90,10 @@ def _rows(schema: Any, rows: list[dict[str, Any]]) -> Any:
 
 def _whole_prices(lake: Lake, key: str) -> Any:
     return padded(read_table(lake, key), PRICES, lake.uri(key)).cast(_PRICES)
+
+
+def _whole_tickers(lake: Lake, key: str) -> Any:
+    return padded(read_table(lake, key), TICKERS, lake.uri(key)).cast(_TICKERS)
 
 
 def _whole_text(lake: Lake, key: str) -> Any:
@@ -102,6 +116,7 @@ _CSV: Final = (
     "columns = {{'code': 'VARCHAR', 'name': 'VARCHAR', 'industry': 'VARCHAR', 'listed_on': 'DATE', "
     "'market_cap': 'BIGINT'}})"
 )
+_TEXT: Final = "(SELECT content, filename FROM read_text({}))"
 _is_raw: Final = _parses(layout.parse_raw_key)
 
 SOURCES: Final = (
@@ -130,7 +145,7 @@ SOURCES: Final = (
         _TEXTS,
         layout.batches_prefix,
         _parses(layout.parse_batches_key),
-        "(SELECT content, filename FROM read_text({}))",
+        _TEXT,
         _whole_text,
     ),
     Source(
@@ -141,5 +156,32 @@ SOURCES: Final = (
         _is_raw,
         "parquet_kv_metadata({})",
         _whole_footer,
+    ),
+    Source(
+        "ticker_master_files",
+        "ticker_master",
+        _TICKERS,
+        _no_market(layout.ticker_master_key()),
+        layout.ticker_master_key().__eq__,
+        _PARQUET,
+        _whole_tickers,
+    ),
+    Source(
+        "ticker_data_files",
+        "ticker_data",
+        _PRICES,
+        _no_market(dr_keys.TICKER_DATA),
+        _parses(dr_keys.parse_ticker_data_key),
+        _PARQUET,
+        _whole_prices,
+    ),
+    *(
+        Source(name, view, _TEXTS, _no_market(prefix), _parses(parse), _TEXT, _whole_text)
+        for name, view, prefix, parse in (
+            ("report_files", "precomputed_reports", dr_keys.REPORTS, dr_keys.parse_report_key),
+            ("summary_files", "precompute_summaries", dr_keys.SUMMARIES, dr_keys.parse_summary_key),
+            ("job_files", "jobs", dr_keys.JOBS, dr_keys.parse_job_key),
+            ("llm_call_files", "llm_calls", dr_keys.LLM_CALLS, dr_keys.parse_llm_call_key),
+        )
     ),
 )

@@ -52,3 +52,84 @@ FROM (
     FROM lake.outcome_files
     WHERE key = 'stocks.outcomes'::BLOB
 );
+
+-- The morning reports. A morning is a day in Bangkok: CURDATE(), MySQL's name, is today there, while current_date is UTC's.
+CREATE OR REPLACE MACRO curdate() AS CAST(now() AT TIME ZONE 'Asia/Bangkok' AS DATE);
+
+CREATE OR REPLACE VIEW ticker_master AS
+SELECT dr_symbol AS symbol, yahoo_symbol, company_name, exchange, currency, sector, is_active, note
+FROM lake.ticker_master_files;
+
+CREATE OR REPLACE VIEW ticker_data AS
+SELECT
+    CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+$', 1) AS DATE) AS data_date,
+    symbol, session, open, high, low, close, adj_close, volume, dividend, split, currency, source, fetched_at
+FROM lake.ticker_data_files;
+
+-- The chart is three quarters of a payload: it stays in the file, and beside it as a PNG. What a query does not name is
+-- not computed: without report_json nothing is rewritten, without the payload's own columns no file is read.
+CREATE OR REPLACE VIEW precomputed_reports AS
+SELECT
+    symbol, report_date,
+    CAST(payload.generated_at AS TIMESTAMPTZ) AT TIME ZONE 'Asia/Bangkok' AS generated_at,
+    CAST(payload.generated_at AS TIMESTAMPTZ) AS computed_at,
+    CAST(payload.generated_at AS TIMESTAMPTZ) AS created_at,
+    payload.company_name AS company_name, CAST(payload.session AS DATE) AS session, payload.stance AS stance,
+    payload.user_facing_scores.overall AS overall_score, payload.verdict.numbers_checked AS numbers_checked,
+    payload.model AS model, CAST(payload.api_costs.usd AS DECIMAL(18, 9)) AS cost_usd,
+    payload.execution_id AS execution_id, payload.narrative_report AS report_text,
+    CAST(json_merge_patch(content, '{"chart_base64": null}') AS VARCHAR) AS report_json,
+    replace(key, '.json', '.png') AS chart_key, payload.pdf_key AS pdf_key
+FROM (
+    SELECT
+        url_decode(regexp_extract(filename, '/([^/]+)\.json$', 1)) AS symbol,
+        CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+$', 1) AS DATE) AS report_date,
+        regexp_extract(filename, 'dr/reports/[^/]+/[^/]+$') AS key,
+        content,
+        from_json(content, '{"generated_at": "VARCHAR", "company_name": "VARCHAR", "session": "VARCHAR", "stance": "VARCHAR", "user_facing_scores": {"overall": "DOUBLE"}, "verdict": {"numbers_checked": "INTEGER"}, "model": "VARCHAR", "api_costs": {"usd": "VARCHAR"}, "execution_id": "VARCHAR", "narrative_report": "VARCHAR", "pdf_key": "VARCHAR"}')
+            AS payload
+    FROM lake.report_files
+);
+
+CREATE OR REPLACE VIEW precompute_summaries AS
+SELECT
+    CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)\.json$', 1) AS DATE) AS report_date,
+    summary.status AS status, summary.total_tickers AS total_tickers, summary.succeeded AS succeeded,
+    summary.failed AS failed, summary.skipped AS skipped, summary.message AS message, summary.next_steps AS next_steps,
+    CAST(summary.by_ticker AS VARCHAR) AS by_ticker
+FROM (
+    SELECT
+        filename,
+        from_json(content, '{"status": "VARCHAR", "total_tickers": "INTEGER", "succeeded": "INTEGER", "failed": "INTEGER", "skipped": "INTEGER", "message": "VARCHAR", "next_steps": "VARCHAR", "by_ticker": "JSON"}')
+            AS summary
+    FROM lake.summary_files
+);
+
+CREATE OR REPLACE VIEW jobs AS
+SELECT
+    CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+/[^/]+$', 1) AS DATE) AS report_date,
+    job.ticker AS symbol, job.job_id AS job_id, job.execution_id AS execution_id, job.source AS source,
+    job.status AS status, CAST(job.created_at AS TIMESTAMPTZ) AS created_at,
+    CAST(job.started_at AS TIMESTAMPTZ) AS started_at, CAST(job.finished_at AS TIMESTAMPTZ) AS finished_at,
+    CAST(job.expires_at AS TIMESTAMPTZ) AS expires_at, job.attempts AS attempts, job.error AS error,
+    job.error_class AS error_class, CAST(job.result AS VARCHAR) AS result
+FROM (
+    SELECT
+        filename,
+        from_json(content, '{"ticker": "VARCHAR", "job_id": "VARCHAR", "execution_id": "VARCHAR", "source": "VARCHAR", "status": "VARCHAR", "created_at": "VARCHAR", "started_at": "VARCHAR", "finished_at": "VARCHAR", "expires_at": "VARCHAR", "attempts": "INTEGER", "error": "VARCHAR", "error_class": "VARCHAR", "result": "JSON"}')
+            AS job
+    FROM lake.job_files
+);
+
+CREATE OR REPLACE VIEW llm_calls AS
+SELECT
+    CAST(call.started_at AS TIMESTAMPTZ) AS started_at,
+    call.subject AS symbol, call.call_id AS call_id, call.execution_id AS execution_id, call.model AS model,
+    call.outcome AS outcome, call.kind AS kind, call.seconds AS seconds, call.prompt_tokens AS prompt_tokens,
+    call.completion_tokens AS completion_tokens, CAST(call.cost_usd AS DECIMAL(18, 9)) AS cost_usd
+FROM (
+    SELECT
+        from_json(content, '{"started_at": "VARCHAR", "subject": "VARCHAR", "call_id": "VARCHAR", "execution_id": "VARCHAR", "model": "VARCHAR", "outcome": "VARCHAR", "kind": "VARCHAR", "seconds": "DOUBLE", "prompt_tokens": "INTEGER", "completion_tokens": "INTEGER", "cost_usd": "VARCHAR"}')
+            AS call
+    FROM lake.llm_call_files
+);

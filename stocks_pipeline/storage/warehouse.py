@@ -133,8 +133,8 @@ class Warehouse:
         return {
             source.name: {
                 key: version
-                for market in self._markets
-                for key, version in self._lake.versions(source.prefix(market)).items()
+                for prefix in source.prefixes(self._markets)
+                for key, version in self._lake.versions(prefix).items()
                 if source.is_mine(key)
             }
             for source in sources
