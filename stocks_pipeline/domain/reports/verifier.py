@@ -9,10 +9,12 @@ verifier_layout (first line, sections, stance).
 Nothing here imports facts.py, fact_*.py, indicators.py, display.py or the injector, and a test forbids it: an error in
 the writer's code cannot excuse itself.
 
-What it cannot see: whether a judgement without a value is wise ("momentum is strong"), whether a headline is true, a
-company of one unknown word at the start of a sentence ("Zyx rose"), a value whose name is said in words of its own that
-fit two facts, tense, and time words without a number ("recently"). An omitted fact is no lie: completeness is scored
-elsewhere.
+What it cannot see: whether a judgement without a value is wise ("momentum is strong", "RSI is neutral"); whether a
+headline is true, only that it is the stored one; a company of one unknown word at the start of a sentence ("Zyx rose")
+or in lower case; a direction told without a value or a name beside it ("the shares rose today"), or in words that are
+in no table; two values of one name in a sentence told apart by "respectively" (refused, not understood); a number lower
+than the shown decimals; time without a number ("recently"); Thai beyond its shorter tables. An omitted fact is no lie:
+completeness is scored elsewhere.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -55,9 +55,13 @@ _NEARLY = re.compile(
     r"\s+(?:[\w-]+\s+){0,2}$"
 )
 _COMPARED = re.compile(
-    r"\b(?P<more>above|higher than|more than|exceeds|exceeded|tops)\b|\b(?P<less>below|beneath|lower than|less than)\b"
+    r"\b(?P<more>above|higher than|heavier than|more than|exceeds|exceeded|tops|topped|beat|surpassed)\b"
+    r"|\b(?P<less>below|beneath|lower than|lighter than|less than)\b"
 )
+_MOVED = re.compile(f"(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})")
+_RELATIVE = frozenset({"above", "below", "beneath", "higher", "lower", "ahead", "behind"})
 _SIGNED = frozenset({"macd", "macd_signal", "macd_histogram"})
+_BOTH = frozenset({"close", "previous_close"})
 _FLAT_BELOW = 0.5
 _BOUGHT, _SOLD = 70.0, 30.0
 
@@ -69,6 +73,7 @@ def directions(found: Sequence[Sentence], units: Mapping[str, str], known: Mappi
         problems += _signs(sentence, units)
         problems += _zones(sentence, known)
         problems += _comparisons(sentence, units, known)
+        problems += _moves(sentence, known)
     return problems
 
 
@@ -138,6 +143,8 @@ def _comparisons(sentence: Sentence, units: Mapping[str, str], known: Mapping[st
             _subject(sentence, units, begin, match.start()),
             _operand(sentence, units, match.end(), end, first=True),
         )
+        if left == "volume" and not right and _usual(sentence.text[match.end() : end]):
+            right = "volume_sma_20"
         if left == "" and right and units[right] == "price":
             left = "close"
         if not left or not right or left == right or left not in known or right not in known:
@@ -149,6 +156,31 @@ def _comparisons(sentence: Sentence, units: Mapping[str, str], known: Mapping[st
             why = f"{left} is not {match[0]} {right}: the stored rows say the opposite"
             said = sentence.text[begin:end].strip().replace(MASK, "\u2026")[:80]
             yield Problem("direction", sentence.start + match.start(), said, why)
+
+
+def _usual(text: str) -> bool:
+    return bool({"average", "usual"} & {idea for _, idea in ideas_in(text)})
+
+
+def _moves(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
+    """A move between the two closes, "rose to {close} from {previous_close}", goes the way they do."""
+    ends = [span for span in sentence.spans if span.fact in {"close", "previous_close"}]
+    if len({span.fact for span in ends}) < len(_BOTH) or not known.keys() >= _BOTH:
+        return
+    now, before = known["close"].value, known["previous_close"].value
+    if not isinstance(now, int | float) or not isinstance(before, int | float):
+        return
+    begin, _ = sentence.clause(ends[0].start - sentence.start)
+    for match in _MOVED.finditer(sentence.text, begin, ends[0].start - sentence.start):
+        if (
+            match[0] in _RELATIVE
+            or _maybe(sentence, match.start())
+            or _NOT.search(sentence.text[begin : match.start()])
+        ):
+            continue
+        if (now <= before) if match.lastgroup == "up" else (now >= before):
+            why = f"{match[0]!r} contradicts the closes: {before} before, {now} now"
+            yield Problem("direction", sentence.start + match.start(), match[0], why)
 
 
 def _subject(sentence: Sentence, units: Mapping[str, str], begin: int, at: int) -> str | None:
