@@ -1,70 +1,33 @@
-"""Every environment variable the platform reads, in one typed table.
+"""The settings of this process: the environment's variables, typed and checked.
 
-What belongs here: names, defaults, meaning and validation. `Settings.load` is called when a resource is built or a
-command starts, never at import, so a changed variable needs no restart of the code server. What does not: reading
-`os.environ` anywhere else (a test greps for it) and values that belong in run config (a date, a limit).
+What belongs here: `Settings` and its sections. `Settings.load` is called when a resource is built or a command starts,
+never at import, so a changed variable needs no restart of the code server. What does not: the table of variables
+(setting_table.py), reading one (setting_values.py), reading `os.environ` anywhere else (a test greps for it), and
+values that belong in run config (a date, a limit).
 """
 
-import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Literal
 
-from stocks_pipeline.upstream.redaction import redact
+from stocks_pipeline.setting_table import TABLE, Setting
+from stocks_pipeline.setting_values import SettingError, folder, given, lake_address, number, url
+
+__all__ = [
+    "TABLE",
+    "AlertSettings",
+    "LlmSettings",
+    "SecondVendorSettings",
+    "Setting",
+    "SettingError",
+    "Settings",
+    "lake_root",
+]
 
 Upstream = Literal["sandbox", "live"]
-N = TypeVar("N", int, float)
-
-
-class SettingError(ValueError):
-    """A variable that cannot be used; the message names it and what is valid, never a secret's value."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of the table."""
-
-    name: str
-    default: str
-    help: str
-    secret: bool = False
-
-
-TABLE: tuple[Setting, ...] = (
-    Setting(
-        "STOCKS_UPSTREAM", "sandbox", "Where data comes from: `sandbox` (offline server) or `live` (Yahoo, the ASX)."
-    ),
-    Setting("STOCKS_SANDBOX_URL", "http://127.0.0.1:8900", "Address of the sandbox server."),
-    Setting("STOCKS_HOME", ".stocks/<upstream>", "Folder of this desk's state; one for each world, so they never mix."),
-    Setting("DAGSTER_HOME", "<STOCKS_HOME>/dagster", "Dagster's own storage: runs, events, schedules."),
-    Setting("STOCKS_LAKE", "<STOCKS_HOME>/lake", "Root of the data: a folder or `s3://bucket/prefix`."),
-    Setting(
-        "STOCKS_CONTROL_DB", "<STOCKS_HOME>/control.db", "SQLite file of the rate limits that all processes share."
-    ),
-    Setting("STOCKS_S3_ENDPOINT", "", "Another S3 endpoint than AWS's, for MinIO and tests."),
-    Setting("STOCKS_YAHOO_RATE", "5 live, 400 sandbox", "Requests a second to Yahoo, all processes together."),
-    Setting("STOCKS_YAHOO_CONCURRENCY", "40", "Requests to Yahoo in flight in one process, 1 to 256."),
-    Setting("STOCKS_BATCH_CONCURRENCY", "10", "Batches worked on at once in one run, 1 to 64."),
-    Setting("STOCKS_REQUEST_TIMEOUT", "10", "Seconds to wait for one answer of an upstream, up to 300."),
-    Setting("STOCKS_RETRY_BUDGET", "60", "Seconds one symbol may spend on retries, waiting for its turn not counted."),
-    Setting("STOCKS_DR_TICKERS", "", "CSV file of the DR tickers, instead of the list that the package ships."),
-    Setting("STOCKS_LLM_BASE_URL", "https://openrouter.ai/api/v1", "Any OpenAI-compatible service; live only."),
-    Setting("STOCKS_LLM_API_KEY", "", "Its key. Needed live; the sandbox takes none.", secret=True),
-    Setting("STOCKS_LLM_MODEL", "openai/gpt-4o", "Model that writes the reports."),
-    Setting("STOCKS_LLM_TEMPERATURE", "0.4", "0 to 2."),
-    Setting("STOCKS_LLM_CONCURRENCY", "48", "Reports in work at once in one run, 1 to 256."),
-    Setting("STOCKS_LLM_BUDGET_USD", "2.00", "Most that a day's reports may cost, all processes together."),
-    Setting("STOCKS_LLM_TIMEOUT", "60", "Seconds to wait for one answer of the model, up to 600."),
-    Setting("STOCKS_REPORT_LANGUAGE", "en", "Language of the reports: en or th."),
-    Setting("STOCKS_SHARED_DATA", "", "Tests and benchmarks only: folder with recorded real data."),
-)
-"""All of it. README.md lists the same rows; test_docs compares."""
-
-_OURS = "STOCKS_"
 
 
 @dataclass(frozen=True)
@@ -91,14 +54,74 @@ class LlmSettings:
         if language not in {"en", "th"}:
             raise SettingError(f"STOCKS_REPORT_LANGUAGE is {language!r}; valid: en, th")
         return cls(
-            base_url=_url(found, "STOCKS_LLM_BASE_URL", "https://openrouter.ai/api/v1"),
+            base_url=url(found, "STOCKS_LLM_BASE_URL", "https://openrouter.ai/api/v1"),
             api_key=found.get("STOCKS_LLM_API_KEY"),
             model=found.get("STOCKS_LLM_MODEL", "openai/gpt-4o"),
-            temperature=_number(found, "STOCKS_LLM_TEMPERATURE", 0.4, float, 0.0, 2.0),
-            concurrency=_number(found, "STOCKS_LLM_CONCURRENCY", 48, int, 1, 256),
-            budget_usd=Decimal(str(_number(found, "STOCKS_LLM_BUDGET_USD", 2.0, float, 0.0, 10_000.0))),
-            timeout_s=_number(found, "STOCKS_LLM_TIMEOUT", 60.0, float, 1.0, 600.0),
+            temperature=number(found, "STOCKS_LLM_TEMPERATURE", 0.4, float, 0.0, 2.0),
+            concurrency=number(found, "STOCKS_LLM_CONCURRENCY", 48, int, 1, 256),
+            budget_usd=Decimal(str(number(found, "STOCKS_LLM_BUDGET_USD", 2.0, float, 0.0, 10_000.0))),
+            timeout_s=number(found, "STOCKS_LLM_TIMEOUT", 60.0, float, 1.0, 600.0),
             language="th" if language == "th" else "en",
+        )
+
+
+@dataclass(frozen=True)
+class SecondVendorSettings:
+    """Twelve Data: whom prices are checked against. The key never shows in a repr."""
+
+    api_key: str | None = field(repr=False)
+    plan: str
+    minute_s: float
+
+    @classmethod
+    def of(cls, found: Mapping[str, str]) -> "SecondVendorSettings":
+        """From the variables that are set.
+
+        Raises:
+            SettingError: a value out of its range, or a plan that is none.
+        """
+        from stocks_pipeline.domain.plans import PLANS
+
+        plan = found.get("STOCKS_TWELVE_DATA_PLAN", "basic8")
+        if plan not in PLANS:
+            raise SettingError(f"STOCKS_TWELVE_DATA_PLAN is {plan!r}; valid: {', '.join(PLANS)}")
+        return cls(
+            found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, number(found, "STOCKS_CREDIT_MINUTE", 60.0, float, 0.1, 60.0)
+        )
+
+
+SINKS = ("log", "webhook", "sns", "eventbridge")
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """Where alerts go."""
+
+    sinks: tuple[str, ...]
+    webhook_url: str | None = field(repr=False)
+    sns_topic: str | None
+    event_bus: str
+    endpoint: str | None
+
+    @classmethod
+    def of(cls, found: Mapping[str, str]) -> "AlertSettings":
+        """From the variables that are set.
+
+        Raises:
+            SettingError: an unknown sink, or one without its address.
+        """
+        sinks = tuple(dict.fromkeys(s.strip() for s in found.get("STOCKS_ALERT_SINKS", "log").split(",") if s.strip()))
+        if not set(sinks) <= set(SINKS):
+            raise SettingError(f"STOCKS_ALERT_SINKS is {','.join(sinks)!r}; valid: {', '.join(SINKS)}")
+        for sink, name in (("webhook", "STOCKS_ALERT_WEBHOOK_URL"), ("sns", "STOCKS_ALERT_SNS_TOPIC")):
+            if sink in sinks and name not in found:
+                raise SettingError(f"STOCKS_ALERT_SINKS has {sink}, which needs {name}")
+        return cls(
+            sinks,
+            url(found, "STOCKS_ALERT_WEBHOOK_URL", "") if "STOCKS_ALERT_WEBHOOK_URL" in found else None,
+            found.get("STOCKS_ALERT_SNS_TOPIC"),
+            found.get("STOCKS_ALERT_EVENT_BUS", "default"),
+            url(found, "STOCKS_ALERT_ENDPOINT", "") if "STOCKS_ALERT_ENDPOINT" in found else None,
         )
 
 
@@ -119,7 +142,11 @@ class Settings:
     request_timeout_s: float
     retry_budget_s: float
     dr_tickers: Path | None
-    llm: "LlmSettings"
+    strategies: Path
+    llm: LlmSettings
+    second_vendor: SecondVendorSettings
+    alerts: AlertSettings
+    retention_days: int
 
     @property
     def base_url(self) -> str | None:
@@ -133,24 +160,28 @@ class Settings:
         Raises:
             SettingError: an unknown `STOCKS_` variable or a value out of its range.
         """
-        found = _given(os.environ if env is None else env)
+        found = given(os.environ if env is None else env)
         upstream = _upstream(found.get("STOCKS_UPSTREAM", "sandbox"))
-        home = _folder(found, "STOCKS_HOME", Path(".stocks") / upstream)
+        home = folder(found, "STOCKS_HOME", Path(".stocks") / upstream)
         return cls(
             upstream=upstream,
-            sandbox_url=_url(found, "STOCKS_SANDBOX_URL", "http://127.0.0.1:8900"),
+            sandbox_url=url(found, "STOCKS_SANDBOX_URL", "http://127.0.0.1:8900"),
             home=home,
-            dagster_home=_folder(found, "DAGSTER_HOME", home / "dagster"),
-            lake=_root(found.get("STOCKS_LAKE", str(home / "lake"))),
-            control_db=_folder(found, "STOCKS_CONTROL_DB", home / "control.db"),
-            s3_endpoint=_url(found, "STOCKS_S3_ENDPOINT", "") if "STOCKS_S3_ENDPOINT" in found else None,
-            yahoo_rate=_number(found, "STOCKS_YAHOO_RATE", 5 if upstream == "live" else 400, int, 1, 10_000),
-            yahoo_concurrency=_number(found, "STOCKS_YAHOO_CONCURRENCY", 40, int, 1, 256),
-            batch_concurrency=_number(found, "STOCKS_BATCH_CONCURRENCY", 10, int, 1, 64),
-            request_timeout_s=_number(found, "STOCKS_REQUEST_TIMEOUT", 10.0, float, 0.1, 300.0),
-            retry_budget_s=_number(found, "STOCKS_RETRY_BUDGET", 60.0, float, 0.1, 900.0),
-            dr_tickers=_folder(found, "STOCKS_DR_TICKERS", Path()) if "STOCKS_DR_TICKERS" in found else None,
+            dagster_home=folder(found, "DAGSTER_HOME", home / "dagster"),
+            lake=lake_address(found.get("STOCKS_LAKE", str(home / "lake"))),
+            control_db=folder(found, "STOCKS_CONTROL_DB", home / "control.db"),
+            s3_endpoint=url(found, "STOCKS_S3_ENDPOINT", "") if "STOCKS_S3_ENDPOINT" in found else None,
+            yahoo_rate=number(found, "STOCKS_YAHOO_RATE", 5 if upstream == "live" else 400, int, 1, 10_000),
+            yahoo_concurrency=number(found, "STOCKS_YAHOO_CONCURRENCY", 40, int, 1, 256),
+            batch_concurrency=number(found, "STOCKS_BATCH_CONCURRENCY", 10, int, 1, 64),
+            request_timeout_s=number(found, "STOCKS_REQUEST_TIMEOUT", 10.0, float, 0.1, 300.0),
+            retry_budget_s=number(found, "STOCKS_RETRY_BUDGET", 60.0, float, 0.1, 900.0),
+            dr_tickers=folder(found, "STOCKS_DR_TICKERS", Path()) if "STOCKS_DR_TICKERS" in found else None,
+            strategies=folder(found, "STOCKS_STRATEGIES", Path(__file__).parent / "domain" / "strategies"),
             llm=LlmSettings.of(found),
+            second_vendor=SecondVendorSettings.of(found),
+            alerts=AlertSettings.of(found),
+            retention_days=number(found, "STOCKS_RETENTION_DAYS", 7, int, 1, 3650),
         )
 
     def environment(self) -> dict[str, str]:
@@ -166,21 +197,9 @@ class Settings:
         }
 
 
-def lake_root() -> str:
+def lakelake_address() -> str:
     """Where the lake is, by the environment."""
     return Settings.load().lake
-
-
-def _given(env: Mapping[str, str]) -> dict[str, str]:
-    """Our variables that hold something. Quotes around a value are a habit of .env files, not part of it."""
-    known = {row.name for row in TABLE}
-    for name in env:
-        if name.startswith(_OURS) and name not in known:
-            close = difflib.get_close_matches(name.removeprefix(_OURS), (k.removeprefix(_OURS) for k in known), n=1)
-            near = next((k for k in known if close and k.removeprefix(_OURS) == close[0]), None)
-            hint = f"; did you mean {near}?" if near else f"; known: {', '.join(sorted(known))}"
-            raise SettingError(f"{name} is not a setting{hint}")
-    return {name: value for name in known if (value := env.get(name, "").strip().strip("'\"").strip())}
 
 
 def _upstream(value: str) -> Upstream:
@@ -191,52 +210,6 @@ def _upstream(value: str) -> Upstream:
     raise SettingError(f"STOCKS_UPSTREAM is {value!r}; valid: sandbox, live")
 
 
-def _url(found: Mapping[str, str], name: str, default: str) -> str:
-    value = found.get(name, default)
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket left open
-        usable = False
-    if not usable:
-        raise SettingError(f"{name} is {redact(repr(value))}; it must start with http:// or https:// and name a host")
-    return value.rstrip("/")
-
-
-def _folder(found: Mapping[str, str], name: str, default: Path) -> Path:
-    value = found.get(name, str(default))
-    if "://" in value:
-        raise SettingError(f"{name} is {redact(repr(value))}; valid: a path on this machine")
-    return _absolute(name, value)
-
-
-def _absolute(name: str, value: str) -> Path:
-    try:
-        return Path(value).expanduser().absolute()
-    except RuntimeError:
-        raise SettingError(f"{name} is {value!r}; there is no such user's home here") from None
-
-
-def _root(value: str) -> str:
-    if value.startswith("s3://"):
-        if not value.removeprefix("s3://").partition("/")[0]:
-            raise SettingError(f"STOCKS_LAKE is {value!r}, without a bucket; valid: s3://bucket or s3://bucket/prefix")
-        return value.rstrip("/")
-    if "://" in value:
-        raise SettingError(f"STOCKS_LAKE is {value!r}; valid: a folder, s3://bucket or s3://bucket/prefix")
-    return str(_absolute("STOCKS_LAKE", value))
-
-
-def _number(  # noqa: PLR0913, PLR0917 - a row of a table: name, default, kind and range
-    found: Mapping[str, str], name: str, default: N, kind: Callable[[str], N], low: N, high: N
-) -> N:
-    raw = found.get(name)
-    if raw is None:
-        return default
-    try:
-        value = kind(raw)
-    except ValueError:
-        raise SettingError(f"{name} is {raw!r}; valid: a number from {low} to {high}") from None
-    if not low <= value <= high:
-        raise SettingError(f"{name} is {raw}; valid: {low} to {high}")
-    return value
+def lake_root() -> str:
+    """Where the lake is, by the environment."""
+    return Settings.load().lake

@@ -1,7 +1,7 @@
 """What tokens cost: for the estimate before a call, and for vendors that do not say it after one.
 
 What belongs here: prices, all of them Decimal, and the two sums. What does not: the day's cap (budget.py). Source of
-the packaged prices: the vendors' public price lists of November 2026; a vendor's own `usage.cost` always goes first.
+the packaged prices: a recorded answer and memory, unconfirmed; a vendor's own `usage.cost` always goes first.
 """
 
 import math

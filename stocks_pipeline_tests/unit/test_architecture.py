@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     # storage's own functions (`load_date`) ask the settings where the lake is.
     "storage": {"domain", "clock", "settings"},
     # The message of a refused address goes through redaction; that module imports nothing.
-    "settings": {"upstream.redaction"},
+    "settings": {"upstream.redaction", "domain", "setting"},
     "fanout": {"markup", "pool", "upstream"},
     "defs": {"domain", "clock", "markup", "partitions", "upstream", "storage", "settings", "fanout"},
     "definitions": {"defs"},
@@ -57,7 +57,9 @@ def tree(path: str) -> ast.Module:
 def part(path: str) -> str:
     """Which part of the package a file belongs to: its folder, or its module's name."""
     first = path.split("/", maxsplit=1)[0].removesuffix(".py")
-    return "fanout" if first.startswith("fanout") else first
+    families = ("fanout", "setting")
+    family = next((name for name in families if first.startswith(name)), first)
+    return "settings" if family == "setting" else family
 
 
 def imported(path: str) -> Iterator[str]:
