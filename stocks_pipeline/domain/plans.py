@@ -37,9 +37,13 @@ class Plan:
                 f"{min(self.credits_per_minute, LARGEST_REQUEST)}, or the vendor refuses the request whole"
             )
 
-    def minutes(self, symbols: int) -> int:
-        """Whole minutes until the last request may be sent: one window of credits after another, the first at once."""
-        return max(0, -(-symbols // self.credits_per_minute) - 1)
+    def windows(self, symbols: int) -> int:
+        """How many windows of a minute the symbols take: an upper estimate of the minutes until all are checked."""
+        return -(-symbols // self.credits_per_minute)
+
+    def floor_s(self, symbols: int) -> float:
+        """The least seconds until the last request may be sent; the first window's credits are free at once."""
+        return 60.0 * max(0, self.windows(symbols) - 1)
 
     def fits_day(self, symbols: int) -> bool:
         """Whether a day's credits, all unspent, are enough."""
