@@ -275,13 +275,13 @@ class MorningDesk:
         (request,) = automation.morning_requests(self.instance, day, tickers, cause="test", tags=more)
         return dict(request.tags)
 
-    def fetch(self, tickers: Sequence[str] = ACTIVE, day: date = DAY, **config: Any) -> dg.ExecuteInProcessResult:
-        """The list and the data."""
-        return self.run("dr_fetch", self.tickers_tags(tickers, day), "dr__ticker_data", config)
+    def fetch(self, keys: Sequence[str] = ACTIVE, day: date = DAY, **config: Any) -> dg.ExecuteInProcessResult:
+        """The list and the data, over the partitions of `keys`; `config` is run config."""
+        return self.run("dr_fetch", self.tickers_tags(keys, day), "dr__ticker_data", config)
 
     def write(
         self,
-        tickers: Sequence[str] = ACTIVE,
+        keys: Sequence[str] = ACTIVE,
         day: date = DAY,
         parent: dg.ExecuteInProcessResult | None = None,
         **config: Any,
@@ -291,7 +291,7 @@ class MorningDesk:
             "dagster/parent_run_id": parent.run_id,
             "dagster/root_run_id": parent.dagster_run.root_run_id or parent.run_id,
         }  # fmt: skip
-        return self.run("dr_reports", {**self.tickers_tags(tickers, day), **again}, "dr__ticker_reports", config)
+        return self.run("dr_reports", {**self.tickers_tags(keys, day), **again}, "dr__ticker_reports", config)
 
     def sum_up(self, day: date = DAY) -> dg.ExecuteInProcessResult:
         """The summary."""

@@ -79,7 +79,7 @@ def execution_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
 
     A re-execution of a run that did not succeed goes on with its execution; after a success it begins another.
     """
-    root = run.root_run_id
+    root = run.tags.get(_ROOT) or run.root_run_id
     first: str | None = root
     if root is not None:
         group = instance.get_run_records(dg.RunsFilter(tags={_ROOT: root}), ascending=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TRIES = 2
 """Answers asked for: the first, and one more that is told the findings."""
 
+SHOWN = 3  # findings that the failure's message quotes
+
 
 class Model(Protocol):
     """What `upstream.narrator.Narrator` offers, as far as a report needs it."""
@@ -77,12 +79,12 @@ class Telling:
             asked = correction(asked, answer.content, problems)
         for answer in self.answers:
             self.model.discard(answer)
-        first = problems[0]
+        shown = "; ".join(f"{one.kind}: {one.text!r}: {one.why}" for one in problems[:SHOWN])
         raise UpstreamError(
             FailureKind.MALFORMED,
             "model",
             self.job.ticker,
-            f"refused {TRIES} times; {len(problems)} findings, e.g. {first.kind}: {first.text!r}: {first.why}",
+            f"refused {TRIES} times; what is wrong with the last answer ({len(problems)}): {shown}",
             attempts=TRIES,
         )
 

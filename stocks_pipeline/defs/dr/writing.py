@@ -94,6 +94,7 @@ class ReportDesk:
             written = self._write(ticker)
         except UpstreamError as error:
             if error.kind in STOPPING:
+                self.stop.set()  # here, not when the run hears of it: until then its other threads would go on
                 self.book.put_back(name, error)
             else:
                 self.book.fail(name, error)

@@ -1,0 +1,227 @@
+"""A year of bars for a morning: what it may know, what it stores, and each ticker failing alone."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from stocks_pipeline.defs.dr.company import PATIENCE, CompanyDesk
+from stocks_pipeline.defs.dr.data import COMPANY, LOOKBACK, cutoff, expected_session
+from stocks_pipeline.domain.tickers import Ticker, packaged_tickers, resolve
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.tables import read_metadata, read_table
+from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline.upstream.yahoo_bars import Bars, Window
+from stocks_pipeline_tests.fake_feed import refused
+from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline_tests.morning_desk import (
+    ACTIVE,
+    DAY,
+    MORNING,
+    YAHOO,
+    CannedCompany,
+    MorningDesk,
+    down,
+    failure_of,
+    failure_row,
+    morning,
+    waves,
+)
+
+__all__ = ["morning"]
+
+
+def ticker(mic: str) -> Ticker:
+    return Ticker("T19", "T", "T", mic, "USD", active=True)
+
+
+@pytest.mark.parametrize(
+    ("mic", "day", "expected"),
+    [
+        ("XNAS", date(2025, 12, 5), date(2025, 12, 4)),  # winter: New York closes an hour before the cutoff
+        ("XNAS", date(2025, 7, 4), date(2025, 7, 3)),  # summer: two hours before it
+        ("XNAS", date(2025, 3, 10), date(2025, 3, 7)),  # the Monday after the clocks went forward
+        ("XNAS", date(2025, 11, 28), date(2025, 11, 26)),  # Thanksgiving was no session
+        ("XNAS", date(2025, 12, 8), date(2025, 12, 5)),  # Monday: Friday's, which closed on Saturday in Bangkok
+        ("XTKS", date(2025, 12, 5), date(2025, 12, 4)),
+        ("XSES", date(2025, 12, 5), date(2025, 12, 4)),
+        ("XSTC", date(2025, 12, 5), date(2025, 12, 4)),
+        ("XHKG", date(2025, 12, 26), date(2025, 12, 24)),  # Christmas
+    ],
+)
+def test_the_newest_session_that_had_closed_by_five_in_bangkok(mic: str, day: date, expected: date) -> None:
+    """F17: each exchange by its own calendar and clock, New York's summer time included."""
+    assert expected_session(ticker(mic), day) == expected
+
+
+def test_beyond_the_calendar_it_is_the_day_before() -> None:
+    """Nobody knows the sessions of 2100; the check then says what it saw."""
+    assert expected_session(ticker("XNAS"), date(2100, 1, 5)) == date(2100, 1, 4)
+
+
+def test_the_cutoff_is_ten_in_the_evening_before_in_utc() -> None:
+    """A02: 05:00 in Bangkok is 22:00 UTC of the day before, all year."""
+    assert cutoff(DAY).astimezone(UTC) == datetime(2025, 12, 4, 22, tzinfo=UTC)
+    assert cutoff(date(2025, 7, 4)).astimezone(UTC) == datetime(2025, 7, 3, 22, tzinfo=UTC)
+
+
+def test_a_year_of_bars_is_stored_with_its_session_and_what_the_page_shows(morning: MorningDesk) -> None:
+    """A06, A23: Parquet by day and ticker, `price_points` and `data_date`, the three checks passed."""
+    done = morning.fetch()
+    assert done.success
+    assert {name: morning.colours("ticker_data")[name] for name in ACTIVE} == dict.fromkeys(ACTIVE, "MATERIALIZED")
+    table = read_table(morning.lake, layout.ticker_data_key(DAY, "DBS19"))
+    shown = morning.metadata("DBS19", "ticker_data")
+    assert (shown["price_points"], shown["data_date"]) == (table.num_rows, "2025-12-04")
+    assert table.column("symbol").unique().to_pylist() == ["DBS19"]
+    checks = [c for c in done.get_asset_check_evaluations() if c.partition]
+    assert len(checks) == 9
+    assert all(check.passed for check in checks)
+    asked = {symbol: window for (symbol,), window in morning.feed.asked}
+    assert asked == dict.fromkeys((YAHOO[n] for n in ACTIVE), Window(date(2025, 12, 4) - LOOKBACK, date(2025, 12, 4)))
+
+
+def test_a_morning_made_again_later_knows_no_more(morning: MorningDesk) -> None:
+    """A bar of a session that closed after the cutoff is not asked for, and the second time says the same."""
+    morning.fetch()
+    first = morning.metadata("NVDA19", "ticker_data")
+    morning.clock.advance(30 * 86_400)
+    morning.fetch(refetch=True)
+    again = morning.metadata("NVDA19", "ticker_data")
+    assert again["data_date"] == first["data_date"] == "2025-12-04"
+    assert again["file_changed"] is False
+    assert {window.end for _, window in morning.feed.asked} == {date(2025, 12, 4)}
+
+
+def test_a_feed_without_the_newest_session_is_stored_and_called_stale(morning: MorningDesk) -> None:
+    """B17: what is there is kept; `data_fresh` names the session that is missing."""
+    morning.feed.script = lambda s, w: waves(s, replace(w, end=w.end - timedelta(days=2)) if s == "NVDA" else w)
+    done = morning.fetch()
+    checks = {c.partition: c for c in done.get_asset_check_evaluations() if c.check_name == "data_fresh"}
+    assert done.success
+    assert [key for key, check in checks.items() if key and not check.passed] == [f"{DAY}|NVDA19"]
+
+
+@pytest.mark.parametrize("bad", ACTIVE)
+@pytest.mark.parametrize(
+    "kind", [FailureKind.TRANSIENT, FailureKind.RATE, FailureKind.PERMANENT, FailureKind.MALFORMED]
+)
+def test_each_ticker_fails_alone(morning: MorningDesk, bad: str, kind: FailureKind) -> None:
+    """B43: the others are green, this one is red, with Yahoo's own words, its class and what to do next."""
+    morning.feed.script = lambda s, w: refused(s, kind, "Yahoo said no") if s == YAHOO[bad] else waves(s, w)
+    done = morning.fetch()
+    assert not done.success
+    expected = {name: "FAILED" if name == bad else "MATERIALIZED" for name in ACTIVE}
+    assert morning.colours("ticker_data") == {**expected, "RETIRED19": None}
+    assert failure_row(done, bad)[:3] == [kind.value, "Yahoo said no", "4"]
+    assert failure_of(done)[1]["made"] == 2
+
+
+def test_a_ticker_without_a_bar_is_a_failure_that_no_retry_mends(morning: MorningDesk) -> None:
+    """F02: an empty answer is no data, and is never stored."""
+    morning.feed.script = lambda s, w: Bars(s, waves(s, w).table.slice(0, 0), "USD", "UTC", 0) if s == "NVDA" else None
+    done = morning.fetch(["NVDA19"])
+    assert failure_row(done, "NVDA19")[0] == "permanent"
+    assert "NVDA has no bar from" in failure_row(done, "NVDA19")[1]
+    assert not morning.lake.exists(layout.ticker_data_key(DAY, "NVDA19"))
+
+
+def test_a_refused_address_stops_the_stage(morning: MorningDesk) -> None:
+    """AUTH: one clear failure, the rest not tried."""
+    morning.feed.script = lambda s, _: refused(s, FailureKind.AUTH, "401: Invalid Crumb")
+    done = morning.fetch()
+    said, metadata = failure_of(done)
+    assert "Invalid Crumb" in said
+    assert metadata["made"] == 0
+
+
+def test_what_is_stored_is_logged_again_and_a_damaged_file_fetched_anew(morning: MorningDesk) -> None:
+    """Second run: nobody is asked but for the file that cannot be read; `refetch` asks for all."""
+    morning.fetch()
+    morning.feed.forget()
+    (morning.root / layout.ticker_data_key(DAY, "DBS19")).write_bytes(b"PAR1 cut")
+    assert morning.fetch().success
+    assert morning.feed.symbols_asked == ["D05.SI"]
+    assert morning.metadata("NVDA19", "ticker_data")["reused_from"] == layout.ticker_data_key(DAY, "NVDA19")
+    morning.feed.forget()
+    assert morning.fetch(refetch=True).success
+    assert len(morning.feed.symbols_asked) == 3
+
+
+def test_limit_and_names_narrow_the_run(morning: MorningDesk) -> None:
+    """A12, A16: exactly two; NVDA and DBS19 by either name; the run is green for what it was asked."""
+    assert morning.fetch(limit=2).success
+    assert morning.feed.symbols_asked == ["D05.SI", "NVDA"]
+    morning.feed.forget()
+    assert morning.fetch(tickers=["NVDA", "DBS19"], refetch=True).success
+    assert morning.feed.symbols_asked == ["D05.SI", "NVDA"]
+
+
+def test_an_unknown_name_lists_the_nearest_and_asks_nobody(morning: MorningDesk) -> None:
+    """B14: NVDA18 is no ticker."""
+    said, _ = failure_of(morning.fetch(tickers=["NVDA18"]))
+    assert "NVDA18" in said
+    assert "NVDA19" in said
+    assert morning.feed.asked == []
+
+
+def test_a_retired_ticker_is_left_out_unless_named(morning: MorningDesk) -> None:
+    """B10: a range over it leaves it as it was; alone it is no success; by name it is fetched."""
+    morning.instance.add_dynamic_partitions("dr_tickers", ["RETIRED19"])
+    assert morning.fetch([*ACTIVE, "RETIRED19"]).success
+    assert "OLD.SI" not in morning.feed.symbols_asked
+    assert morning.colours("ticker_data")["RETIRED19"] is None
+    said, _ = failure_of(morning.fetch(["RETIRED19"]))
+    assert "nothing to do: RETIRED19" in said
+    assert morning.fetch(["RETIRED19"], tickers=["RETIRED19"]).success
+
+
+def test_company_fields_are_stored_with_the_bars(morning: MorningDesk) -> None:
+    """B17: price history and company info in one file; counted in the metadata."""
+    morning.company.fields = {"NVDA": {"marketCap": 10, "beta": 1.5}}
+    morning.fetch()
+    metadata = read_metadata(morning.lake, layout.ticker_data_key(DAY, "NVDA19"))
+    assert metadata[COMPANY] == '{"beta": 1.5, "marketCap": 10}'
+    assert morning.metadata("NVDA19", "ticker_data")["company_fields"] == 2
+    version = morning.metadata("NVDA19", "ticker_data")["file_changed"]
+    morning.company.asked.clear()
+    morning.fetch()
+    assert (version, morning.metadata("NVDA19", "ticker_data")["file_changed"]) == (True, False)
+    assert morning.company.asked == []
+    assert read_metadata(morning.lake, layout.ticker_data_key(DAY, "NVDA19"))[COMPANY] == metadata[COMPANY]
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_a_company_that_cannot_be_had_costs_nothing(morning: MorningDesk, kind: FailureKind) -> None:
+    """Whatever the class: green, without fields, and the note holds the reason."""
+    morning.company.fields = {symbol: down(symbol, kind, "no crumb") for symbol in YAHOO.values()}
+    assert morning.fetch().success
+    shown = morning.metadata("DBS19", "ticker_data")
+    assert shown["company_fields"] == 0
+    assert "no crumb" in shown["company_note"]
+
+
+def test_after_a_few_failures_no_more_companies_are_asked_for() -> None:
+    """They share the bars' limit: a vendor that refuses is not asked forty times. An unknown name is no refusal."""
+    source = CannedCompany({"A": down("A"), "B": down("B", FailureKind.PERMANENT)})
+    desk = CompanyDesk(source, FakeClock(MORNING.timestamp()))
+    for symbol in ("A", "A", "B", *["A"] * 10):
+        desk.ask(symbol, cutoff(DAY))
+    assert source.asked == ["A", "A", "B", *["A"] * PATIENCE]
+    assert "could not be had" in desk.ask("A", cutoff(DAY)).note
+
+
+def test_a_morning_of_last_month_learns_nothing_of_today() -> None:
+    """Yahoo tells the present: a past morning is not given today's market value, and says so."""
+    source = CannedCompany({"A": {"marketCap": 1}})
+    desk = CompanyDesk(source, FakeClock(MORNING.timestamp() + 3 * 86_400))
+    answer = desk.ask("A", cutoff(DAY))
+    assert (answer.fields, source.asked) == ({}, [])
+    assert "the morning is past" in answer.note
+
+
+def test_every_exchange_of_the_packaged_list_is_known() -> None:
+    """F17: each active ticker has a calendar, and a session before this morning."""
+    for one in packaged_tickers():
+        assert date(2025, 11, 28) <= expected_session(one, DAY) < DAY, one.dr
+    assert resolve(packaged_tickers(), "D05.SI").dr == "DBS19"
