@@ -13,8 +13,9 @@ from stocks_pipeline.defs.dr.definitions import dr_definitions
 from stocks_pipeline.defs.market import market_definitions
 from stocks_pipeline.defs.operations import operations_definitions
 from stocks_pipeline.defs.resources import production
+from stocks_pipeline.defs.us import US
 
-MARKETS = {market.name: market for market in (ASX,)}
+MARKETS = {market.name: market for market in (ASX, US)}
 """Every market of this desk, by name. A second one is one more declaration here."""
 
 

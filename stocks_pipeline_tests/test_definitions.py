@@ -27,26 +27,29 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
     dg.Definitions.validate_loadable(location)
     repository = location.get_repository_def()
     keys = {key.to_user_string() for key in location.resolve_all_asset_keys()}
-    assert keys == {f"asx/{name}" for name in ("symbols", "symbol_batches", "raw_prices", "daily_prices")} | {
-        f"dr/{name}" for name in ("ticker_master", "ticker_data", "ticker_reports", "precompute_summary")
-    }
+    stages = ("symbols", "symbol_batches", "raw_prices", "daily_prices")
+    mornings = ("ticker_master", "ticker_data", "ticker_reports", "precompute_summary")
+    assert keys == {f"{market}/{name}" for market in MARKETS for name in stages} | {f"dr/{name}" for name in mornings}
     schedules = {s.name: s.default_status.value for s in repository.schedule_defs}
     assert schedules == {
-        "asx_daily": "RUNNING",
-        "asx_standing_checks": "RUNNING",
+        **{f"{market}_{name}": "RUNNING" for market in MARKETS for name in ("daily", "standing_checks")},
         "daily_ticker_fetch": "RUNNING",
         "daily_precompute": "STOPPED",
     }
     sensors = {s.name: s.default_status.value for s in repository.sensor_defs}
     assert sensors == {
-        "asx_chain": "RUNNING",
+        **{f"{market}_chain": "RUNNING" for market in MARKETS},
         "dead_runs": "RUNNING",
         "dr_precompute": "STOPPED",
         "dr_summary_chain": "RUNNING",
     }
     jobs = {j for j in repository.job_names if not j.startswith("__")}
-    asx = {"asx_listing", "asx_prices", "asx_daily_prices", "asx_standing_checks"}
-    assert jobs == asx | {"dr_fetch", "dr_reports", "dr_summary"}
+    runs = ("listing", "prices", "daily_prices", "standing_checks")
+    assert jobs == {f"{market}_{name}" for market in MARKETS for name in runs} | {
+        "dr_fetch",
+        "dr_reports",
+        "dr_summary",
+    }
 
 
 def test_every_asset_has_an_owner_a_kind_and_a_description() -> None:

@@ -7,7 +7,7 @@ the seeds' fixed 20-minute buffer was their worst fault.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -77,13 +77,13 @@ def daily_schedule(market: Market, job: UnresolvedAssetJobDefinition) -> dg.Sche
         name=f"{market.name}_daily",
         job=job,
         cron_schedule=market.daily_at,
-        execution_timezone=market.timezone,
+        execution_timezone=market.daily_zone or market.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"{market.title}: every session after the close. Closed days are skipped with the reason.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         tick = context.scheduled_execution_time.astimezone(ZoneInfo(market.timezone))
-        day = tick.date()
+        day = session_of(tick)
         session = market.calendar().is_session(day)
         if session is False:
             return dg.SkipReason(f"{day} is no session of {market.mic}: the exchange is closed.")
@@ -101,6 +101,15 @@ def daily_schedule(market: Market, job: UnresolvedAssetJobDefinition) -> dg.Sche
         )
 
     return daily
+
+
+def session_of(tick: datetime) -> date:
+    """The day whose session a tick after the close is about, `tick` on the exchange's own clock.
+
+    Every exchange here closes after noon, so the twelve hours before a tick began on that day: 17:30 is today's
+    session, and 04:00 UTC, which is 23:00 or midnight in New York by season, is the one that closed that evening.
+    """
+    return (tick - timedelta(hours=12)).date()
 
 
 def chain_sensor(market: Market, jobs: StageJobs, clock: Clock | None = None) -> dg.SensorDefinition:

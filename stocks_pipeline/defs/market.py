@@ -31,7 +31,9 @@ class Market:
     listing: str
     """Key of the resource that knows the symbols; its `open().fetch()` returns a FetchedListing."""
     daily_at: str
-    """Cron time of the daily schedule, in the exchange's time zone, after the close."""
+    """Cron time of the daily schedule, after the close and within twelve hours of it."""
+    daily_zone: str | None = None
+    """Time zone of `daily_at`, where it is not the exchange's own."""
     owners: tuple[str, ...] = ("team:market-data",)
     batch_size: int = 100
     listing_floor: int = 1

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stocks_pipeline.upstream.limits import Limiter
     from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
     from stocks_pipeline.upstream.news import News
+    from stocks_pipeline.upstream.strategy_files import StrategyFiles
     from stocks_pipeline.upstream.yahoo import Yahoo
     from stocks_pipeline.upstream.yahoo_company import YahooCompany
 
@@ -100,6 +101,16 @@ class AsxListingResource(dg.ConfigurableResource[Any]):
             policy=replace(DEFAULT_POLICY, budget_s=settings.retry_budget_s),
             request_timeout_s=settings.request_timeout_s,
         )
+
+
+class StrategiesResource(dg.ConfigurableResource[Any]):
+    """The symbols of the strategy files."""
+
+    def open(self) -> "StrategyFiles":
+        """The folder of STOCKS_STRATEGIES, or the packaged one."""
+        from stocks_pipeline.upstream.strategy_files import StrategyFiles
+
+        return StrategyFiles(Settings.load().strategies)
 
 
 class NarratorResource(dg.ConfigurableResource[Any]):
@@ -197,6 +208,7 @@ def production() -> dict[str, object]:
         "yahoo": YahooResource(),
         "yahoo_company": YahooCompanyResource(),
         "asx_listing": AsxListingResource(),
+        "us_strategies": StrategiesResource(),
         "narrator": NarratorResource(),
         "news": NewsResource(),
         "clock": SystemClock(),
