@@ -4,7 +4,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -17,12 +17,14 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
+from stocks_pipeline import storage
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError, open_lake
 from stocks_pipeline.storage.reader import PriceReader
 from stocks_pipeline.storage.tables import read_metadata, read_table, write_table
 from stocks_pipeline.storage.warehouse import QueryError, Warehouse
+from stocks_pipeline_tests.dr_files import payload, put_report
 from stocks_pipeline_tests.price_files import put_daily, put_plan, put_raw
 
 KEY = "asx/raw-data/2026-11-20-batch-0.parquet"
@@ -100,6 +102,24 @@ def test_more_than_one_page_is_listed_in_order(lake: Lake, client: Any, bucket: 
     assert list(lake.versions("asx/raw-data/")) == keys
     assert list(lake.list("asx/raw-data/2026-11-20-batch-100")) == [k for k in keys if "-batch-100" in k]
     assert list(lake.list("")) == keys
+
+
+def test_folders_are_named_without_listing_their_keys(lake: Lake, bucket: str) -> None:
+    """More folders than one page holds, sorted; files, deeper folders and other prefixes are left out."""
+    days = [(date(2020, 1, 1) + timedelta(days=n)).isoformat() for n in range(1005)]
+    server_side = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    for key in [*(f"dr/reports/{day}/NVDA19.json" for day in days), "dr/reports/x", "dr/reports-2/y/z"]:
+        server_side.put_object(bucket, f"some/prefix/{key}", b"x")
+    assert lake.folders("dr/reports/") == lake.folders("dr/reports") == tuple(days)
+    assert (lake.folders(""), lake.folders("dr/"), lake.folders("no/")) == (("dr",), ("reports", "reports-2"), ())
+
+
+def test_the_newest_report_is_read_from_s3(lake: Lake) -> None:
+    """As from a folder: the newest morning that has the ticker."""
+    for day in (FRI - timedelta(days=1), FRI):
+        put_report(lake, day, "NVDA19", payload(datetime(2026, 11, 19, 22, tzinfo=UTC)))
+    put_report(lake, FRI + timedelta(days=1), "DBS19", payload(datetime(2026, 11, 19, 22, tzinfo=UTC)))
+    assert storage.get_report("NVDA19", lake=lake).day == FRI
 
 
 def test_a_missing_bucket_is_named(client: Any) -> None:
@@ -226,6 +246,9 @@ def test_the_warehouse_reads_s3_in_place(
     with Warehouse(lake, connect=plain_connection, filesystem=filesystem) as warehouse:
         for view in ("raw_prices", "daily_prices", "symbol_batches", "symbol_outcomes"):
             assert warehouse.sql(f"FROM {view}").to_pylist()[0]["market"] == "asx"
+        put_report(lake, FRI, "NVDA19", payload(datetime(2026, 11, 19, 22, tzinfo=UTC)))
+        [report] = warehouse.sql("SELECT symbol, report_date, chart_key FROM precomputed_reports").to_pylist()
+        assert tuple(report.values()) == ("NVDA19", FRI, layout.report_key(FRI, "NVDA19", "png"))
         put_daily(lake, FRI, {"BHP": {FRI: 42.0}, "CBA": {FRI: 1.0}})
         assert warehouse.sql("SELECT sum(close) AS s FROM daily_prices").to_pylist() == [{"s": 43.0}]
         with pytest.raises(QueryError):

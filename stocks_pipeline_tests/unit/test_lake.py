@@ -267,3 +267,15 @@ def test_a_version_changes_with_every_replacement_and_with_nothing_else(lake: La
     lake.write("a/b", b"2")
     after = lake.versions("a/")
     assert (after["a/b"] != before["a/b"], after["a/c"]) == (True, before["a/c"])
+
+
+def test_folders_are_named_without_looking_into_them(lake: Lake, root: Path) -> None:
+    """Only folders, only those directly inside, sorted, with or without the last slash; none where there are none."""
+    for key in ("a/2026-11-20/x", "a/2026-11-19/deep/x", "a/file", "b/x"):
+        lake.write(key, b"1")
+    (root / "a" / ".hidden").mkdir()
+    assert lake.folders("a/") == lake.folders("a") == ("2026-11-19", "2026-11-20")
+    assert lake.folders("") == ("a", "b")
+    assert (lake.folders("nowhere/"), lake.folders("a/file/")) == ((), ())
+    with pytest.raises(LakeError):
+        lake.folders("../")

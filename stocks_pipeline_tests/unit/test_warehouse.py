@@ -1,24 +1,40 @@
 """SQL over the lake: the documented views, read-only, undisturbed by writers."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from stocks_pipeline.domain.jobs import KEEP, Job
 from stocks_pipeline.domain.symbols import Company, companies_to_csv
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.dictionary import VIEWS
 from stocks_pipeline.storage.lake import Lake, LakeError, open_lake
 from stocks_pipeline.storage.sources import SOURCES
 from stocks_pipeline.storage.warehouse import QueryError, Warehouse, check, describe
+from stocks_pipeline_tests.dr_files import (
+    DBS,
+    NVDA,
+    payload,
+    put_call,
+    put_job,
+    put_master,
+    put_report,
+    put_summary,
+    put_ticker,
+)
 from stocks_pipeline_tests.price_files import put_daily, put_plan, put_raw
 
 THU, FRI = date(2026, 11, 19), date(2026, 11, 20)
+LATE = datetime(2026, 11, 19, 22, 25, tzinfo=UTC)
+"""Thursday evening in UTC, Friday morning in Bangkok."""
 OUTCOMES = [
     {"symbol": "BHP", "status": "ok", "kind": None, "message": "", "attempts": 1, "rows": 2},
     {"symbol": "XXX", "status": "failed", "kind": "permanent", "message": "404", "attempts": 1, "rows": 0},
@@ -55,6 +71,16 @@ def fill(lake: Lake) -> None:
         Company("XXX", "X", "", None, None),
     ]
     lake.write(layout.symbols_key("asx", FRI), companies_to_csv(companies))
+
+
+def fill_morning(lake: Lake) -> None:
+    """One morning of everything the reports leave behind."""
+    put_master(lake, NVDA, DBS)
+    put_ticker(lake, FRI, {"NVDA19": {THU: 1.0, FRI: 2.0}, "DBS19": {FRI: 3.0}})
+    put_report(lake, FRI, "NVDA19", payload(LATE))
+    put_job(lake, FRI, Job.new("NVDA19", "exec-1", "manual", LATE).started(LATE).failed("429 again", "rate", LATE))
+    put_call(lake, LATE, Decimal("0.0065"))
+    put_summary(lake, FRI)
 
 
 def rows(warehouse: Warehouse, query: str, **parameters: object) -> list[tuple[Any, ...]]:
@@ -96,6 +122,83 @@ def test_the_views_show_what_is_in_the_lake(lake: Lake, warehouse: Warehouse) ->
     assert rows(warehouse, "SELECT close FROM daily_prices WHERE symbol = $symbol", symbol="BHP") == [(43.0,)]
 
 
+def check_morning(warehouse: Warehouse) -> None:
+    """What `fill_morning` wrote, seen through each view."""
+    assert rows(
+        warehouse, "SELECT symbol, yahoo_symbol, exchange, sector, is_active FROM ticker_master ORDER BY 1"
+    ) == [
+        ("DBS19", "D05.SI", "XSES", None, True),
+        ("NVDA19", "NVDA", "XNAS", None, True),
+    ]
+    counts = "SELECT symbol, data_date, count(*) AS price_points FROM ticker_data GROUP BY ALL ORDER BY symbol"
+    assert rows(warehouse, counts) == [("DBS19", FRI, 1), ("NVDA19", FRI, 2)]
+    assert rows(warehouse, "SELECT session, close FROM ticker_data WHERE symbol = 'DBS19'") == [(FRI, 3.0)]
+    assert rows(
+        warehouse,
+        "SELECT symbol, report_date, generated_at, computed_at, session, stance, numbers_checked, model, cost_usd, "
+        "execution_id, chart_key, pdf_key FROM precomputed_reports",
+    ) == [
+        ("NVDA19", FRI, LATE.replace(tzinfo=None) + timedelta(hours=7), LATE, date(2024, 3, 14), "BUY", 10,
+         "vendor/model", Decimal("0.0065"), "exec-1", f"dr/reports/{FRI}/NVDA19.png", None),
+    ]  # fmt: skip
+    assert rows(warehouse, "SELECT * EXCLUDE (message, next_steps, by_ticker) FROM precompute_summaries") == [
+        (FRI, "incomplete", 2, 1, 1, 0)
+    ]
+    assert rows(warehouse, "SELECT by_ticker ->> '$.DBS19.error' FROM precompute_summaries") == [("429",)]
+    assert rows(warehouse, "FROM jobs") == [
+        (FRI, "NVDA19", "rpt_NVDA19_exec-1", "exec-1", "manual", "failed", LATE, LATE, LATE, LATE + KEEP, 1,
+         "429 again", "rate", None),
+    ]  # fmt: skip
+    assert rows(warehouse, "FROM llm_calls") == [
+        (LATE, "NVDA19", "call-1", "exec-1", "vendor/model", "answered", None, 1.5, 1000, 400, Decimal("0.0065"))
+    ]
+
+
+def test_the_views_of_a_morning_show_what_is_in_the_lake(lake: Lake, warehouse: Warehouse) -> None:
+    """Every view of the reports, empty before and right after, in whatever markets the warehouse was opened for."""
+    for view in ("ticker_master", "ticker_data", "precomputed_reports", "precompute_summaries", "jobs", "llm_calls"):
+        assert rows(warehouse, f"FROM {view}") == []
+    fill_morning(lake)
+    check_morning(warehouse)
+    with Warehouse(lake, markets=["us"], connect=plain_connection) as other:
+        check_morning(other)
+
+
+def test_the_views_of_a_morning_show_the_same_from_files_read_whole(
+    lake: Lake, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for prices."""
+    fill_morning(lake)
+    monkeypatch.setattr("stocks_pipeline.storage.warehouse._TRIES", 0)
+    check_morning(warehouse)
+
+
+def test_a_reports_json_is_the_payload_without_its_chart(lake: Lake, warehouse: Warehouse) -> None:
+    """Nothing else is missing or changed; nulls and what is nested stay as they are."""
+    stored = json.loads(put_report(lake, FRI, "NVDA19", payload(LATE)))
+    [(found, text)] = rows(warehouse, "SELECT report_json, report_text FROM precomputed_reports")
+    assert json.loads(found) == {key: value for key, value in stored.items() if key != "chart_base64"}
+    assert text == stored["narrative_report"]
+    assert {key for key, value in stored.items() if value is None} == {"news_error", "pdf_key"}
+
+
+def test_names_that_need_encoding_are_told_as_they_are(lake: Lake, warehouse: Warehouse) -> None:
+    """A report's symbol comes from its file's name and is decoded."""
+    for name in ("NVDA19", "CON", "A.B-C", "^X"):
+        put_report(lake, FRI, name, payload(LATE))
+    found = rows(warehouse, "SELECT symbol FROM precomputed_reports ORDER BY symbol")
+    assert found == [("A.B-C",), ("CON",), ("NVDA19",), ("^X",)]
+
+
+def test_today_is_bangkoks(warehouse: Warehouse) -> None:
+    """CURDATE() is the day of the mornings; current_date stays UTC's."""
+    before = datetime.now(UTC)
+    [(bangkok, utc)] = rows(warehouse, "SELECT CURDATE(), current_date")
+    after = datetime.now(UTC)
+    assert (before + timedelta(hours=7)).date() <= bangkok <= (after + timedelta(hours=7)).date()
+    assert before.date() <= utc <= after.date()
+
+
 def test_the_views_show_the_same_from_files_read_whole(
     lake: Lake, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +215,7 @@ def test_the_dictionary_is_the_schema(lake: Lake, warehouse: Warehouse) -> None:
     for filled in (False, True):
         if filled:
             fill(lake)
+            fill_morning(lake)
         found = [(view, name, kind) for view in VIEWS for name, kind, *_ in rows(warehouse, f"DESCRIBE FROM {view}")]
         assert found == [(view, column, kind) for view, column, kind, _ in describe()]
     assert all(text for *_, text in describe())
