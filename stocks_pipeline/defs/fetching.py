@@ -107,7 +107,7 @@ class BatchFetch:
         started = self.clock.monotonic()
         before = self.state(batch)
         todo = self._todo(batch, before)
-        lookback = max(self.lookback_days, before.lookback_days if before else 0)
+        lookback = self._reach(before)
         answers: list[Answer] = []
         failures: list[UpstreamError] = []
         try:
@@ -129,6 +129,17 @@ class BatchFetch:
         if red:
             raise self._failed(batch, failures, len(todo))
         return report
+
+    def _reach(self, before: BatchState | None) -> int:
+        """Calendar days to ask for: an answer replaces its symbol's rows, so it reaches back to the oldest stored one.
+
+        The batch's own lookback does not say how far that is: it is the shortest of its symbols'.
+        """
+        import pyarrow.compute as pc
+
+        oldest = pc.min(before.table.column("session")).as_py() if before else None
+        held = (self.day - oldest).days if oldest else 0
+        return max(self.lookback_days, before.lookback_days if before else 0, held)
 
     def _todo(self, batch: int, state: BatchState | None) -> list[str]:
         """Symbols of this batch that the run has to ask for."""

@@ -394,6 +394,16 @@ def test_a_batch_that_the_day_never_had_is_refused_for_good(desk: Desk) -> None:
     assert "batch 7" in str(caught.value)
 
 
+def test_rows_of_a_longer_run_for_some_survive_a_shorter_refetch(desk: Desk) -> None:
+    """E42: one symbol was fetched further back than the rest of its batch; a refetch without that keeps its rows."""
+    desk.run(lookback=2)
+    desk.run(lookback=4, refetch=True, chosen=FOUR[:1])
+    held = set(closes(desk.state().table))
+    assert (FOUR[0], date(2025, 12, 1)) in held
+    desk.run(lookback=2, refetch=True)
+    assert held <= set(closes(desk.state().table))
+
+
 KINDS = st.sampled_from(["ok", *(k.value for k in FailureKind if k is not FailureKind.PERMANENT)])
 ROUND = st.tuples(
     st.lists(KINDS, min_size=4, max_size=4),
