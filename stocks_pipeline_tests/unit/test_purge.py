@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stocks_pipeline.domain.jobs import KEEP, Job, JobStatus
@@ -38,6 +38,8 @@ def lake(tmp_path: Path) -> Lake:
     return open_lake(str(tmp_path / "lake"))
 
 
+@example(hours=0, status=JobStatus.IN_PROGRESS, began=-168)
+@example(hours=0, status=JobStatus.IN_PROGRESS, began=-167)
 @given(
     hours=st.integers(-400, 400),
     status=st.sampled_from(JobStatus),
@@ -72,10 +74,11 @@ def test_only_job_records_go_and_a_second_purge_finds_nothing(lake: Lake) -> Non
 
 
 def test_what_is_no_record_is_left_and_named(lake: Lake) -> None:
-    """A stranger's file, half a record and one without dates are never deleted, and do not stop the purge."""
+    """A stranger's file, a record laid elsewhere, half a record and one without dates are never deleted, and do not stop the purge."""
     undated = json.loads(job("ABBV19").to_json()) | {"expires_at": None}
     strangers = {
         "dr/jobs/README.txt": b"hello",
+        "dr/jobs/2026-11-10/kept-aside.json": job().to_json(),
         layout.job_key(DAY, "exec-1", "AIA19"): b'{"job_id": "rpt',
         layout.job_key(DAY, "exec-1", "ABBV19"): json.dumps(undated).encode(),
         layout.job_key(DAY, "exec-1", "DBS19"): job("DBS19").to_json().replace(b"+00:00", b""),
