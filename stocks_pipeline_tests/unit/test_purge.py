@@ -74,7 +74,7 @@ def test_only_job_records_go_and_a_second_purge_finds_nothing(lake: Lake) -> Non
 
 
 def test_what_is_no_record_is_left_and_named(lake: Lake) -> None:
-    """A stranger's file, a record laid elsewhere, half a record and one without dates are never deleted, and do not stop the purge."""
+    """A stranger's file, a record laid elsewhere, half of one and one without dates stay, and do not stop the purge."""
     undated = json.loads(job("ABBV19").to_json()) | {"expires_at": None}
     strangers = {
         "dr/jobs/README.txt": b"hello",
