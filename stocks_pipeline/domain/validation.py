@@ -5,6 +5,22 @@ What belongs here: `validate` and the names others import. What does not: the ty
 (validation_session.py). Pure: two tables in, a verdict out.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from stocks_pipeline.domain.validation_pairs import Side
+from stocks_pipeline.domain.validation_rules import (
+    Comparison,
+    accuracy,
+    completeness,
+    duplicates,
+    extra_days,
+    freshness,
+    ohlc,
+    overlap,
+    volume,
+)
 from stocks_pipeline.domain.validation_types import (
     NEXT_STEP,
     Cause,
@@ -15,4 +31,65 @@ from stocks_pipeline.domain.validation_types import (
     could_not_check,
 )
 
-__all__ = ["NEXT_STEP", "Cause", "Issue", "Profile", "Status", "SymbolResult", "could_not_check"]
+__all__ = ["NEXT_STEP", "Cause", "Issue", "Profile", "Status", "SymbolResult", "could_not_check", "validate"]
+
+_STANDARD: tuple[Callable[[Comparison], Iterator[Issue]], ...] = (freshness, completeness, overlap, accuracy)
+_STRICT = (*_STANDARD, ohlc, volume, duplicates, extra_days)
+_ALONE = (freshness, completeness, duplicates, extra_days)
+
+
+def validate(  # noqa: PLR0913 - two tables and what they are held to
+    symbol: str,
+    ours: Any | None,
+    theirs: Any | None,
+    *,
+    profile: Profile,
+    sessions: Sequence[date],
+    newest: date,
+    source: str,
+) -> SymbolResult:
+    """Our bars of one symbol held against a second vendor's.
+
+    Args:
+        symbol: the symbol; rows of others in either table are passed over.
+        ours: a PRICES table, also of sessions before the window: they tell *stale* from *no data*.
+        theirs: an EXTERNAL_BARS table, split-adjusted and not dividend-adjusted, as our close is. None or no rows:
+            could not check.
+        profile: which rules hold.
+        sessions: the exchange's sessions of the window, in its own dates.
+        newest: the newest session that both vendors should have; later bars are passed over.
+        source: the second vendor's name, for the result.
+
+    Returns:
+        FAILED where something of ours is wrong or differs, ERROR where nothing is but something could not be checked,
+        PASSED where every rule held on at least one common session.
+    """
+    if not sessions:
+        return could_not_check(symbol, source, f"the window up to {newest} holds no session")
+    mine = Side.of(symbol, ours).up_to(newest)
+    other = Side.of(symbol, theirs).up_to(newest)
+    if not len(mine.days):
+        message = f"we have no bar of {symbol} up to {newest}"
+        issue = Issue("no_data", Cause.NO_DATA, message, (), {"side": "ours"})
+        return SymbolResult(symbol, Status.FAILED, (issue,), 0, source, message)
+    it = Comparison(profile, tuple(sorted(sessions)), newest, mine, other)
+    rules = _STRICT if profile is Profile.STRICT else _STANDARD
+    issues = [issue for rule in rules if len(other.days) or rule in _ALONE for issue in rule(it)]
+    if not len(other.days):
+        message = f"{source} gave no bar of {symbol} up to {newest}"
+        issues.append(Issue("no_data", Cause.NO_DATA, message, (), {"side": "theirs", "could_not_check": 1}))
+    checked = int(it.comparable.sum())
+    return SymbolResult(symbol, _status(issues), tuple(issues), checked, source, _message(issues, checked))
+
+
+def _status(issues: Sequence[Issue]) -> Status:
+    if any(not issue.could_not_check for issue in issues):
+        return Status.FAILED
+    return Status.ERROR if issues else Status.PASSED
+
+
+def _message(issues: Sequence[Issue], checked: int) -> str:
+    """The gravest issue's sentence: a fault before an open question, a wrong price before an explained one."""
+    if not issues:
+        return f"{checked} sessions agree"
+    return min(issues, key=lambda issue: (issue.could_not_check, issue.cause.harmless)).message
