@@ -7,6 +7,7 @@ so whatever starts them is shipped switched off; one click switches it on.
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -63,7 +64,7 @@ def add_active_tickers(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _morning(context: dg.ScheduleEvaluationContext, name: str) -> list[dg.RunRequest]:
-    tick: datetime = context.scheduled_execution_time
+    tick: datetime = context.scheduled_execution_time.astimezone(ZoneInfo(BANGKOK))
     tickers = add_active_tickers(context.instance)
     tags = {"source": "scheduler", "triggered_by": name}
     cause = f"{name.removeprefix('daily_')}-{tick:%Y%m%d-%H%M%S}"

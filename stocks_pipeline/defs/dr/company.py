@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.domain.news import clean_text
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 
 PRESENT = timedelta(hours=24)
@@ -60,4 +61,5 @@ class CompanyDesk:
             return CompanyAnswer({}, str(error))
         with self._lock:
             self._in_a_row = 0
-        return CompanyAnswer(found)
+        # Facts, prompts and pages show these; a vendor's text is a stranger's text, whoever hands it on.
+        return CompanyAnswer({name: clean_text(v) if isinstance(v, str) else v for name, v in found.items()})

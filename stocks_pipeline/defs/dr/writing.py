@@ -163,7 +163,18 @@ class ReportDesk:
         def check(narrative: Narrative) -> "Verdict":
             evidence = [asdict(one) for one in narrative.evidence]
             peers = {name: table for name, table in self.data.tables().items() if name != ticker.dr}
-            return verify(narrative.text, evidence, sheet.to_dict(), bars, peers, company, news, language=self.language)
+            return verify(
+                narrative.text,
+                evidence,
+                sheet.to_dict(),
+                bars,
+                peers,
+                company,
+                news,
+                self.language,
+                ticker=asdict(ticker),
+                names=[one.name for one in self.tickers.values() if one.dr != ticker.dr],
+            )
 
         return check
 
