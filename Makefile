@@ -26,11 +26,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib stocks_pipeline > /dev/null || true
 	@touch $(READY)
 
-demo: $(READY) ## One whole ASX day, offline: REPLAY=dir DATE=2025-12-05 runs recorded real data
+demo: $(READY) ## An ASX day and a morning of reports, offline: REPLAY=dir DATE=2025-12-05 runs recorded real data
 	@$(BIN)/stocks demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DATE),--date $(DATE)) $(ARGS)
 
 dev: $(READY) ## The Dagster UI on the same data, with the daemon: http://127.0.0.1:3000
-	@$(BIN)/stocks dev $(ARGS)
+	@$(BIN)/stocks dev $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
 sandbox: $(READY) ## Only the offline upstreams: http://127.0.0.1:8900
 	@$(BIN)/stocks sandbox $(ARGS)

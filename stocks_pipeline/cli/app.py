@@ -7,7 +7,23 @@ from typing import Annotated
 
 import typer
 
+from stocks_pipeline.cli import app_reports
 from stocks_pipeline.cli.boundary import Desk
+from stocks_pipeline.cli.options import (
+    Day,
+    Json,
+    Limit,
+    LookbackDays,
+    NoReports,
+    Refetch,
+    Relist,
+    Repin,
+    ReuseLastGood,
+    Rewrite,
+    Session,
+    Symbols,
+    Tickers,
+)
 
 app = typer.Typer(
     name="stocks",
@@ -22,67 +38,63 @@ app = typer.Typer(
     "Settings are environment variables; `stocks doctor` says which are in force and what is wrong with them.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output instead of tables.")]
-Date = Annotated[
-    str | None, typer.Option("--date", metavar="D", help="The session, 2025-12-05. Default: the newest closed one.")
-]
-MarketName = Annotated[str, typer.Argument(metavar="MARKET", help="asx")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N symbols of the list.")]
-Symbols = Annotated[str | None, typer.Option("--symbols", metavar="A,B", help="Only these symbols: BHP,CBA")]
-
 
 @app.command()
 def run(
-    market: MarketName,
-    date: Date = None,
+    market: Annotated[str, typer.Argument(metavar="MARKET", help="asx or dr")],
+    date: Day = None,
     limit: Limit = None,
     symbols: Symbols = None,
-    refetch: Annotated[bool, typer.Option(help="Fetch again what is stored and complete.")] = False,
-    relist: Annotated[bool, typer.Option(help="Ask the exchange for its list again.")] = False,
-    repin: Annotated[bool, typer.Option(help="Split the day into batches anew.")] = False,
-    reuse_last_good: Annotated[bool, typer.Option(help="Without a list, use the newest stored one, marked.")] = False,
-    lookback_days: Annotated[
-        int | None, typer.Option(min=0, max=3660, help="Days before the session to fetch too.")
-    ] = None,
+    tickers: Tickers = None,
+    refetch: Refetch = False,
+    relist: Relist = False,
+    repin: Repin = False,
+    reuse_last_good: ReuseLastGood = False,
+    lookback_days: LookbackDays = None,
+    no_reports: NoReports = False,
+    rewrite: Rewrite = False,
     as_json: Json = False,
 ) -> None:
-    """Run one day in the foreground: list, split, fetch every batch, merge. No daemon needed.
+    """Run one day of asx (list, split, fetch, merge) or one morning of dr (fetch, write, count). No daemon needed.
 
-    What is stored and complete is not fetched again, so running a day twice is cheap, and running it after a crash
-    does only the rest.
+    What is stored and complete is not fetched again, and what the model answered is not paid for again, so running a
+    day twice is cheap, and running it after a crash does only the rest.
 
     For example:
 
-        stocks run asx                                 the newest closed session
+        stocks run asx --date 2025-12-05 --limit 5           exactly five symbols
 
-        stocks run asx --date 2025-12-05 --limit 5     exactly five symbols
+        stocks run asx --symbols BHP,CBA --json              two symbols, for a program
 
-        stocks run asx --symbols BHP,CBA --json        two symbols, for a program
+        stocks run dr --limit 5                              the newest morning, five reports
+
+        stocks run dr --tickers NVDA,DBS19 --no-reports      fetch only, these two
     """
-    from stocks_pipeline.cli import desk
-    from stocks_pipeline.cli.run import Ask, run_day
+    from stocks_pipeline.cli.run_market import run_market
 
-    found = desk.settings()
-    chosen = desk.market_named(market)
-    day = desk.session_named(date, chosen)
-    names = [s for s in (symbols or "").split(",") if s.strip()]
-    ask = Ask(day, limit, names, refetch, relist, repin, reuse_last_good, lookback_days)
-    raise typer.Exit(int(run_day(found, chosen, ask, as_json=as_json, triggered_by="stocks run")))
+    asx: dict[str, object] = {"symbols": symbols, "relist": relist, "repin": repin}
+    asx |= {"reuse-last-good": reuse_last_good, "lookback-days": lookback_days}
+    dr = {"tickers": tickers, "no-reports": no_reports, "rewrite": rewrite}
+    raise typer.Exit(int(run_market(market, date, limit, refetch=refetch, asx=asx, dr=dr, as_json=as_json)))
+
+
+for command in (app_reports.precompute, app_reports.report, app_reports.dead_letters):
+    app.command()(command)
 
 
 @app.command()
 def status(
     date: Annotated[
-        str | None, typer.Option("--date", metavar="D", help="One session in full: batches, symbols, checks.")
+        str | None, typer.Option("--date", metavar="D", help="One day in full: batches, symbols, checks, reports.")
     ] = None,
     last: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many executions to list.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """What ran last, whether the newest day is whole, and what to do if it is not. Reads only.
+    """What ran last, whether the newest day and morning are whole, and what to do if not. Reads only.
 
     For example:
 
-        stocks status                       the last five executions and the newest day
+        stocks status                       the last five executions, the newest day and the newest morning
 
         stocks status --last 20 --json      twenty of them, for a program
 
@@ -92,36 +104,42 @@ def status(
     from stocks_pipeline.cli.status import show_status
 
     found = desk.settings()
-    markets = desk.all_markets()
-    day = None if date is None else desk.session_named(date, markets[0])
-    raise typer.Exit(int(show_status(found, markets, day, last, as_json=as_json)))
+    raise typer.Exit(int(show_status(found, desk.all_markets(), date, last, as_json=as_json)))
 
 
 @app.command()
 def retry(
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="asx/raw_prices")],
-    date: Annotated[str, typer.Option("--date", metavar="D", help="The session, 2025-12-05.")],
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="asx/raw_prices, dr or dr/ticker_reports")],
+    date: Annotated[str, typer.Option("--date", metavar="D", help="The session or morning, 2025-12-05.")],
     pending: Annotated[
-        bool, typer.Option("--pending", help="Also ask again for symbols of good batches that failed in passing.")
+        bool, typer.Option("--pending", help="asx: also ask for symbols of good batches that failed in passing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Exactly the failed and missing partitions of one day, in one run, then merge the day again.
+    """Exactly the failed and missing partitions of one day, then merge or count the day again.
 
-    A batch is failed when it is red, missing when it was never fetched or its file is gone. Good batches are not
-    touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is good; `--pending` asks for
-    those symbols too. Nothing to retry is no error.
+    asx/raw_prices: a batch is failed when it is red, missing when it was never fetched or its file is gone. Good
+    batches are not touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is good;
+    `--pending` asks for those symbols too. dr: data that are missing, then reports that failed, are pending or are
+    missing, of the tickers that the morning was begun for. Nothing to retry is no error.
 
     For example:
 
         stocks retry asx/raw_prices --date 2025-12-05
 
         stocks retry asx/raw_prices --date 2025-12-05 --pending --json
+
+        stocks retry dr --date 2025-12-05
     """
-    from stocks_pipeline.cli import desk
+    from stocks_pipeline.cli import desk, mornings
     from stocks_pipeline.cli.retry import asset_named, retry_day
+    from stocks_pipeline.cli.retry_morning import ASSETS, retry_morning
 
     found = desk.settings()
+    if asset in ASSETS:
+        desk.refuse_strangers(mornings.GROUP, {"asx": {"pending": pending}, mornings.GROUP: {}})
+        morning = mornings.morning_named(date)
+        raise typer.Exit(int(retry_morning(found, asset, morning, as_json=as_json)))
     market = asset_named(asset)
     day = desk.session_named(date, market)
     raise typer.Exit(int(retry_day(found, market, day, pending=pending, as_json=as_json)))
@@ -175,23 +193,26 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def demo(
-    date: Date = None,
+    date: Session = None,
     replay: Annotated[
         str | None, typer.Option(metavar="DIR", help="A folder of recorded real data to run instead.")
     ] = None,
+    only: Annotated[str | None, typer.Option(metavar="MARKET", help="Only one of them: asx or dr.")] = None,
     as_json: Json = False,
 ) -> None:
-    """One whole ASX day against the sandbox, offline: about 2,000 companies in half a minute.
+    """A whole ASX day (about 2,000 companies) and a morning of reports against the sandbox, offline, in a minute.
 
     For example:
 
         stocks demo
 
         stocks demo --replay recorded --date 2025-12-05
+
+        stocks demo --only dr
     """
     from stocks_pipeline.cli.demo import run_demo
 
-    raise typer.Exit(int(run_demo(date, replay, as_json=as_json)))
+    raise typer.Exit(int(run_demo(date, replay, only, as_json=as_json)))
 
 
 @app.command()

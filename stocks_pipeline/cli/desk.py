@@ -5,7 +5,7 @@ What belongs here: opening them with clear errors. What does not: what commands 
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -89,8 +89,18 @@ def market_named(name: str) -> "Market":
     from stocks_pipeline.definitions import MARKETS
 
     if name not in MARKETS:
-        fail(f"MARKET: {name!r} is no market; valid: {', '.join(sorted(MARKETS))}", Exit.USAGE)
+        fail(f"MARKET: {name!r} is no market; valid: {', '.join(sorted(MARKETS))}, dr", Exit.USAGE)
     return MARKETS[name]
+
+
+def refuse_strangers(market: str, options: Mapping[str, Mapping[str, object]]) -> None:
+    """A usage error for an option that was given and belongs to another market: it would do nothing."""
+    for owner, own in options.items():
+        given = [name for name, value in own.items() if value is not None and value is not False]
+        if given and owner != market and market in options:
+            valid = ", ".join(f"--{name}" for name in options[market])
+            here = f"; valid there: {valid}" if valid else ""
+            fail(f"--{given[0]} is about {owner} and does not apply to {market}{here}", Exit.USAGE)
 
 
 def all_markets() -> "list[Market]":

@@ -1,7 +1,8 @@
 """`stocks doctor`: is this desk fit to run, and if not, what to do.
 
 What belongs here: running the checks, each within a time limit, and printing them. What does not: the checks
-(doctor_checks.py for the machine, doctor_stores.py for what it writes to, doctor_dagster.py for what Dagster knows).
+(doctor_checks.py for the machine, doctor_stores.py for what it writes to, doctor_reports.py for the morning reports,
+doctor_dagster.py for what Dagster knows).
 """
 
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from stocks_pipeline.cli import doctor_checks, doctor_stores
+from stocks_pipeline.cli import doctor_checks, doctor_reports, doctor_stores
 from stocks_pipeline.cli.desk import open_instance, variables
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.cli.output import Exit, console, print_json, print_table, say
@@ -31,6 +32,10 @@ LOOKS: Mapping[str, Callable[[Settings], Sequence[Finding]]] = {
     "disk": doctor_stores.disk,
     "upstream": doctor_checks.upstream,
     "clock": doctor_checks.clock,
+    "ticker list": doctor_reports.tickers,
+    "model": doctor_reports.model,
+    "model budget": doctor_reports.budget,
+    "report jobs": doctor_reports.jobs,
 }
 """What is looked at once the settings are known, in this order."""
 

@@ -89,7 +89,11 @@ def _instigator(instance: dg.DagsterInstance, kind: str, name: str, default: str
     stopped = state.status is InstigatorStatus.STOPPED if state else default == "STOPPED"
     if stopped:
         do = f"dagster {kind} start {name} -w workspace.yaml, or switch it on in the UI under Automation"
-        return warned(title, "stopped", do)
+        return (
+            ok(title, f"off, as shipped; to switch it on: {do}")
+            if default == "STOPPED"
+            else warned(title, "stopped", do)
+        )
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state else []
     if not ticks:
         return ok(title, "on by default; no tick yet") if not state else ok(title, "running; no tick yet")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 from dagster._core.utils import make_new_run_id  # the id must be known before the run, to watch it; no public maker
@@ -48,13 +48,20 @@ class DayResult:
         return next((s for s in self.stages if s.stage == name), None)
 
 
+class Staged(Protocol):
+    """Whatever stages belong to: a market, or the mornings."""
+
+    @property
+    def name(self) -> str: ...
+
+
 @dataclass(frozen=True)
-class Foreground:
-    """Runs stages of one market in this process."""
+class Stages:
+    """Runs stages in this process: the jobs `<market>_<stage>`."""
 
     instance: dg.DagsterInstance
     repository: Any
-    market: Market
+    market: Staged
     clock: Clock
     triggered_by: str
     watch: Watch
@@ -75,7 +82,7 @@ class Foreground:
                 run_id=run_id,
                 run_config={**QUIET, **(config or {})},
                 raise_on_error=False,
-                tags={**tags, **self._tags()},
+                tags={**self._tags(), **tags},
             )
         if _interrupted(result):
             raise KeyboardInterrupt
@@ -103,6 +110,13 @@ class Foreground:
             run = self.instance.get_run_by_id(run_id)
             if run is not None and not run.is_finished:
                 self.instance.report_run_canceled(run, message="Interrupted. What it stored stays; run it again.")
+
+
+@dataclass(frozen=True)
+class Foreground(Stages):
+    """Runs stages of one market in this process."""
+
+    market: Market
 
     def day(
         self, day: date, *, listing: Mapping[str, Any], batches: Mapping[str, Any], prices: Mapping[str, Any]

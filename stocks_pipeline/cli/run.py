@@ -6,14 +6,13 @@ What belongs here: from arguments to run configs, progress, and the exit code. W
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from stocks_pipeline.cli.desk import lake_of, open_instance
-from stocks_pipeline.cli.output import Exit, complain, errors, print_json, print_next, say
+from stocks_pipeline.cli.output import Exit, complain, print_json, print_next, say
+from stocks_pipeline.cli.progress import watching
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -48,60 +47,31 @@ class Ask:
         }
 
 
-@dataclass
-class Watcher:
-    """Turns Dagster's events into progress; called in the thread that runs the stage."""
+@dataclass(frozen=True)
+class DayOutcome:
+    """What became of a day; `done` is None after Ctrl-C."""
 
-    progress: Progress
-    tasks: dict[str, Any] = field(default_factory=dict)
+    report: "DayReport"
+    done: "DayResult | None"
+    seconds: float
+    code: Exit
 
-    def __call__(self, entry: "dg.EventLogEntry") -> None:
-        event = entry.dagster_event
-        if event is None:
-            return
-        if event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key:
-            self._task(event.asset_key.path[-1])
-        elif event.event_type_value == "ASSET_MATERIALIZATION" and event.asset_key:
-            self._made(event.asset_key.path[-1], event.step_materialization_data.materialization.metadata)
-
-    def expect(self, name: str, total: int) -> None:
-        """Say how many partitions a stage has."""
-        self.progress.update(self._task(name), total=total)
-
-    def _task(self, name: str) -> Any:
-        if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(name, total=1, note="")
-        return self.tasks[name]
-
-    def _made(self, name: str, metadata: Any) -> None:
-        rows = metadata.get("dagster/partition_row_count")
-        task = self._task(name)
-        self.progress.advance(task)
-        if rows is not None:
-            before = self.progress.tasks[self.progress.task_ids.index(task)].fields.get("rows", 0)
-            total = before + rows.value
-            self.progress.update(task, rows=total, note=f"{total:,} {'symbols' if 'symbol' in name else 'rows'}")
-        if name == "symbol_batches":
-            self.expect("raw_prices", max(1, len(metadata["selected_batches"].value)))
-
-
-@contextmanager
-def watching(*, quiet: bool) -> Iterator[Watcher]:
-    """A progress display on standard error for the length of the block."""
-    columns = (
-        SpinnerColumn(finished_text="[green]✓[/green]"),
-        TextColumn("{task.description:<15}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed:>3.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
-    )
-    with Progress(*columns, console=errors, disable=quiet, transient=False) as progress:
-        yield Watcher(progress)
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        stages = stages_of(self.done) if self.done else []
+        ended = {"seconds": round(self.seconds, 1), "stages": stages, "exit": self.code.name.lower()}
+        return {**self.report.to_dict(), **ended}
 
 
 def run_day(found: "Settings", market: "Market", ask: Ask, *, as_json: bool, triggered_by: str) -> Exit:
     """Run the day, print what it came to, and say how it ended."""
+    outcome = day_outcome(found, market, ask, quiet=as_json, triggered_by=triggered_by)
+    tell_day(found, outcome, as_json=as_json)
+    return outcome.code
+
+
+def day_outcome(found: "Settings", market: "Market", ask: Ask, *, quiet: bool, triggered_by: str) -> DayOutcome:
+    """Run the day and count what it came to; a failure or Ctrl-C is an outcome, not an exception."""
     from stocks_pipeline.cli.day_report import day_report
     from stocks_pipeline.clock import SystemClock
 
@@ -111,23 +81,25 @@ def run_day(found: "Settings", market: "Market", ask: Ask, *, as_json: bool, tri
         check_symbols(lake, market, ask)
         started = clock.monotonic()
         done: DayResult | None = None
-        with suppress(KeyboardInterrupt), foreground(instance, market, triggered_by, quiet=as_json) as desk:
+        with suppress(KeyboardInterrupt), foreground(instance, market, triggered_by, quiet=quiet) as desk:
             done = desk.day(ask.day, **ask.configs())
         seconds = clock.monotonic() - started
         if done and not done.stages[0].success:
             check_symbols(lake, market, ask)
         report = day_report(instance, market, lake, ask.day)
-    code = exit_code(done, report) if done else Exit.INTERRUPTED
-    if done:
-        print_failures(found, done)
+    return DayOutcome(report, done, seconds, exit_code(done, report) if done else Exit.INTERRUPTED)
+
+
+def tell_day(found: "Settings", outcome: DayOutcome, *, as_json: bool, steps: bool = True) -> None:
+    """Print the answer: failures on standard error, then one document or the table."""
+    if outcome.done:
+        print_failures(found, outcome.done)
     if as_json:
-        stages = stages_of(done) if done else []
-        print_json({**report.to_dict(), "seconds": round(seconds, 1), "stages": stages, "exit": code.name.lower()})
-    elif done:
-        print_day(report, done, seconds)
+        print_json(outcome.to_dict())
+    elif outcome.done:
+        print_day(outcome.report, outcome.done, outcome.seconds, steps=steps)
     else:
-        print_interrupted(report)
-    return code
+        print_interrupted(outcome.report)
 
 
 @contextmanager
@@ -195,14 +167,14 @@ def exit_code(done: "DayResult", report: "DayReport") -> Exit:
     return Exit.PARTIAL if partial else Exit.OK
 
 
-def print_day(report: "DayReport", done: "DayResult", seconds: float) -> None:
+def print_day(report: "DayReport", done: "DayResult", seconds: float, *, steps: bool) -> None:
     """The day in a sentence and a table, then what failed and why, then what to do."""
     from stocks_pipeline.cli.status import print_report
 
     say(report.headline(), style="bold")
     print_report(report, f"{seconds:.1f}  ({', '.join(f'{s.stage} {s.seconds:.1f}' for s in done.stages)})")
-    if steps := report.next_steps():
-        print_next(steps, title="What to do")
+    if steps and (found := report.next_steps()):
+        print_next(found, title="What to do")
 
 
 def print_interrupted(report: "DayReport") -> None:

@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from stocks_pipeline.cli.desk import lake_of, open_instance, stamp
+from stocks_pipeline.cli.desk import lake_of, open_instance, session_named, stamp
 from stocks_pipeline.cli.output import Exit, print_json, print_next, print_table, say
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from stocks_pipeline.cli.day_report import DayReport
+    from stocks_pipeline.cli.morning_report import MorningReport
     from stocks_pipeline.defs.market import Market
     from stocks_pipeline.settings import Settings
+    from stocks_pipeline.storage.lake import Lake
 
 EMPTY = "Nothing has run on this desk yet"
 
@@ -36,29 +38,66 @@ class RunRow:
     """What a run that ended badly had planned and did not make."""
 
 
-def show_status(found: "Settings", markets: Sequence["Market"], day: date | None, last: int, *, as_json: bool) -> Exit:
-    """Print the last runs and whether the newest day is whole; with `day`, that day of every market in full."""
+def show_status(
+    found: "Settings", markets: Sequence["Market"], day_text: str | None, last: int, *, as_json: bool
+) -> Exit:
+    """Print the last runs and whether the newest day is whole; with a day, that day and morning in full."""
     if not (found.dagster_home / "dagster.yaml").exists():
+        if day_text:
+            session_named(day_text, markets[0])
         return _nothing(found, as_json=as_json)
+    with open_instance(found) as instance:
+        lake = lake_of(found)
+        morning = _morning(found, instance, lake, day_text)
+        only_dr = day_text is not None and morning is not None and not _is_session(day_text, markets[0])
+        day = None if day_text is None or only_dr else session_named(day_text, markets[0])
+        runs = [] if day_text else last_runs(instance, last)
+        reports = [] if only_dr else _days(instance, lake, markets, day)
+    if as_json:
+        days = [{**r.to_dict(), "headline": r.headline(), "next": _commands(r)} for r in reports]
+        begun = [morning] if morning else []
+        told = [{**m.to_dict(), "headline": m.headline(), "next": _commands(m)} for m in begun]
+        print_json({**({} if day_text else {"runs": [asdict(run) for run in runs]}), "days": days, "mornings": told})
+    elif not reports and not runs and morning is None:
+        return _nothing(found, as_json=False)
+    else:
+        _print(reports, morning, runs, full=day_text is not None)
+    return Exit.OK
+
+
+def _days(
+    instance: "dg.DagsterInstance", lake: "Lake", markets: Sequence["Market"], day: date | None
+) -> list["DayReport"]:
+    """The day, or the newest that was split, of every market."""
     from stocks_pipeline.cli.day_report import day_report
     from stocks_pipeline.defs.operations.standing import split_days
 
-    with open_instance(found) as instance:
-        runs = [] if day else last_runs(instance, last)
-        lake = lake_of(found)
-        reports = []
-        for market in markets:
-            split = split_days(instance, market)
-            chosen = day or (date.fromisoformat(split[-1]) if split else None)
-            reports += [day_report(instance, market, lake, chosen)] if chosen else []
-    if as_json:
-        days = [{**r.to_dict(), "headline": r.headline(), "next": _commands(r)} for r in reports]
-        print_json({"days": days} if day else {"runs": [asdict(run) for run in runs], "days": days})
-    elif not reports and not runs:
-        return _nothing(found, as_json=False)
-    else:
-        _print(reports, runs, full=day is not None)
-    return Exit.OK
+    reports = []
+    for market in markets:
+        split = split_days(instance, market)
+        chosen = day or (date.fromisoformat(split[-1]) if split else None)
+        reports += [day_report(instance, market, lake, chosen)] if chosen else []
+    return reports
+
+
+def _morning(
+    found: "Settings", instance: "dg.DagsterInstance", lake: "Lake", day_text: str | None
+) -> "MorningReport | None":
+    """That morning, or the newest that was begun; None where it was not."""
+    from stocks_pipeline.cli.morning_report import morning_report, stored_mornings
+    from stocks_pipeline.cli.mornings import followed
+    from stocks_pipeline.partitions import tickers
+
+    if not instance.get_dynamic_partitions(tickers().name or ""):
+        return None
+    begun = [day for day in stored_mornings(lake) if day_text is None or str(day) == day_text]
+    if not begun:
+        return None
+    return morning_report(instance, lake, begun[-1], [t.dr for t in followed(found) if t.active])
+
+
+def _is_session(day_text: str, market: "Market") -> bool:
+    return market.calendar().is_session(date.fromisoformat(day_text)) is not False
 
 
 def last_runs(instance: "dg.DagsterInstance", last: int) -> list[RunRow]:
@@ -108,14 +147,23 @@ def _not_made(instance: "dg.DagsterInstance", run_id: str) -> list[str]:
     return [f"{name} {key}" for name, key in planned if (name, key) not in made]
 
 
-def _print(reports: Sequence["DayReport"], runs: Sequence[RunRow], *, full: bool) -> None:
+def _print(
+    reports: Sequence["DayReport"], morning: "MorningReport | None", runs: Sequence[RunRow], *, full: bool
+) -> None:
+    from stocks_pipeline.cli.show_morning import print_morning
+
     for report in reports:
         say(report.headline(), style="bold")
-        if full:
+        if full and report.companies is not None:
             print_report(report)
+    if morning and full:
+        print_morning(morning)
+    elif morning:
+        say(morning.headline(), style="bold")
     if runs:
         print_table("last executions", [_cells(run) for run in runs])
     steps = [step for report in reports for step in report.next_steps()]
+    steps += morning.next_steps() if morning else []
     if steps:
         print_next(steps, title="What to do")
 
@@ -154,13 +202,13 @@ def print_report(report: "DayReport", seconds: str | None = None) -> None:
         print_table("failed symbols, first ten", report.failed_examples[:10])
 
 
-def _commands(report: "DayReport") -> list[str]:
+def _commands(report: "DayReport | MorningReport") -> list[str]:
     return [command for _, command in report.next_steps()]
 
 
 def _nothing(found: "Settings", *, as_json: bool) -> Exit:
     if as_json:
-        print_json({"runs": [], "days": []})
+        print_json({"runs": [], "days": [], "mornings": []})
     else:
         say(f"{EMPTY} ({found.home}). Start with: stocks demo")
     return Exit.OK

@@ -266,7 +266,7 @@ def test_schedules_and_sensors_are_on_by_default(instance: dg.DagsterInstance) -
     ("status", "default", "ticks", "state", "word"),
     [
         ("STOPPED", "RUNNING", [], "warn", "stopped"),
-        (None, "STOPPED", [], "warn", "stopped"),
+        (None, "STOPPED", [], "ok", "off, as shipped"),
         ("RUNNING", "STOPPED", [], "ok", "no tick yet"),
         ("RUNNING", "RUNNING", [("SKIPPED", None)], "ok", "a holiday"),
         ("RUNNING", "RUNNING", [("FAILURE", "no such partition")], "fail", "no such partition"),

@@ -25,7 +25,7 @@ from stocks_pipeline.storage.warehouse import QueryError
 from stocks_pipeline_tests.fake_feed import companies_of
 
 HEAVY = {"dagster", "pandas", "pyarrow", "duckdb", "yfinance", "httpx", "sqlalchemy", "openai"}
-COMMANDS = ["run", "status", "retry", "sql", "doctor", "demo", "dev", "sandbox"]
+COMMANDS = ["run", "precompute", "report", "dead-letters", "status", "retry", "sql", "doctor", "demo", "dev", "sandbox"]
 DAY = "2025-12-05"
 
 
@@ -73,7 +73,7 @@ def test_help_of_each_command_teaches(stocks: Callable[..., tuple[int, str, str]
     code, said, _ = stocks(command, "--help")
     assert code == 0
     assert f"Usage: stocks {command}" in said
-    if command in {"run", "status", "retry", "sql", "doctor", "demo"}:
+    if command not in {"dev", "precompute"}:
         assert "--json" in said
         assert f"stocks {command}" in said.split("For example")[1]
 
@@ -155,7 +155,7 @@ def test_an_empty_desk_has_a_status(stocks: Callable[..., tuple[int, str, str]])
     """Nothing ran: said, with the first command, and nothing is made by asking."""
     code, said, _ = stocks("status")
     assert (code, said.startswith("Nothing has run"), "stocks demo" in said) == (0, True, True)
-    assert json.loads(stocks("status", "--date", DAY, "--json")[1]) == {"runs": [], "days": []}
+    assert json.loads(stocks("status", "--date", DAY, "--json")[1]) == {"runs": [], "days": [], "mornings": []}
     assert not desk.settings().dagster_home.exists()
 
 

@@ -1,0 +1,66 @@
+"""`stocks dead-letters`: the tickers of a morning that failed, and what to do about each.
+
+What belongs here: that list. What does not: doing something about it (retry_morning.py).
+"""
+
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING
+
+from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.desk import lake_of, open_instance
+from stocks_pipeline.cli.output import Exit, print_json, print_next, print_table, say
+
+if TYPE_CHECKING:
+    from stocks_pipeline.cli.morning_report import MorningReport
+    from stocks_pipeline.settings import Settings
+
+BUG = "Ours to fix: see the run in `stocks dev`."
+
+
+def show_dead_letters(found: "Settings", date_text: str | None, limit: int, *, as_json: bool) -> Exit:
+    """Print the failed tickers of the morning."""
+    day = mornings.morning_named(date_text) if date_text else None
+    report = newest_report(found, day)
+    dead = [s for s in report.stuck if s.state in {"failed", "no_data"}] if report else []
+    rows = [{**asdict(s), "do": what_to_do(s.kind)} for s in dead]
+    if as_json:
+        name = report.date if report else str(day) if day else None
+        print_json({"date": name, "total": len(rows), "failed": rows[:limit]})
+    elif report is None:
+        say(f"No morning{f' of {day}' if day else ''} was begun on this desk. Start with: stocks run dr --limit 5")
+    elif not rows:
+        say(f"DR morning {report.date}: nothing failed.")
+    else:
+        say(f"DR morning {report.date}: {len(rows)} failed.", style="bold")
+        shown = [
+            {"ticker": r["ticker"], "step": r["step"], "class": r["kind"], "tries": r["tries"], "why": r["why"]}
+            | {"what to do": r["do"]}
+            for r in rows[:limit]
+        ]
+        print_table(f"{len(shown)} of {len(rows)}", shown)
+        print_next([("all of them again", f"stocks retry dr --date {report.date}")], title="What to do")
+    return Exit.OK
+
+
+def newest_report(found: "Settings", day: date | None) -> "MorningReport | None":
+    """What is there of the morning, or of the newest one that was begun; None where nothing ever was."""
+    if not (found.dagster_home / "dagster.yaml").exists():
+        return None
+    from stocks_pipeline.cli.morning_report import morning_report, stored_mornings
+
+    lake = lake_of(found)
+    begun = [day] if day else stored_mornings(lake)
+    if not begun:
+        return None
+    with open_instance(found) as instance:
+        active = [ticker.dr for ticker in mornings.followed(found) if ticker.active]
+        report = morning_report(instance, lake, begun[-1], active)
+    return None if report.not_begun == report.tickers else report
+
+
+def what_to_do(kind: str) -> str:
+    """The next step for a class of failure."""
+    from stocks_pipeline.upstream.failures import NEXT_STEP, FailureKind
+
+    return NEXT_STEP[FailureKind(kind)] if kind in set(FailureKind) else BUG if kind == "bug" else "Retry it."

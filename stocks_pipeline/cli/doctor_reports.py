@@ -1,0 +1,112 @@
+"""What the doctor looks at for the morning reports: the list, the model, its budget, jobs that nobody ends.
+
+What belongs here: one function a check, facts in, findings out. What does not: keys (doctor_checks.py), runs and
+schedules (doctor_dagster.py), the time limit and printing (doctor.py).
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.desk import lake_of
+from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
+from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.settings import SettingError, Settings
+from stocks_pipeline.upstream.failures import UpstreamError
+
+NEARLY = Decimal("0.9")
+STUCK = timedelta(minutes=15)
+"""A report takes seconds, its tries a few minutes."""
+LOOKED_AT = 5
+"""Newest mornings whose jobs are read."""
+
+
+def tickers(found: Settings) -> Sequence[Finding]:
+    """Whether the list of tickers can be read."""
+    where = found.dr_tickers or "the packaged list"
+    try:
+        listed = mornings.followed(found)
+    except SettingError as error:
+        return [failed("ticker list", str(error), "correct that line, or unset STOCKS_DR_TICKERS")]
+    active = sum(ticker.active for ticker in listed)
+    return [ok("ticker list", f"{active} of {len(listed)} receipts active, from {where}")]
+
+
+def budget(found: Settings) -> Sequence[Finding]:
+    """What the model cost today (UTC) against the day's cap."""
+    from stocks_pipeline.upstream.budget import SETTING, Budget
+
+    cap, clock = found.llm.budget_usd, SystemClock()
+    if not found.control_db.exists():
+        return [ok("model budget", f"nothing spent yet of {cap:.2f} USD a day")]
+    book = Budget(found.control_db, cap, clock=clock)
+    try:
+        day = clock.now().date()
+        spent, held = book.spent(day), book.reserved(day)
+    finally:
+        book.close()
+    text = f"{spent:.4f} of {cap:.2f} USD spent on {day} (UTC)" + (f", {held:.4f} held by calls" if held else "")
+    if spent >= cap * NEARLY:
+        return [warned("model budget", text, f"wait for 00:00 UTC, or raise {SETTING}; reports wait as pending")]
+    return [ok("model budget", text)]
+
+
+def model(found: Settings) -> Sequence[Finding]:
+    """Whether the model's service takes the key. It is asked for leave only; nothing is billed."""
+    from stocks_pipeline.cli.sandbox_process import healthy
+    from stocks_pipeline.defs.resources import NarratorResource
+
+    what = f"{found.llm.model} at {found.llm.base_url if found.upstream == 'live' else found.sandbox_url}"
+    if found.upstream == "sandbox" and not healthy(found.sandbox_url):
+        return [warned("model", f"{what} is not asked: no sandbox answers", "start it with: stocks sandbox")]
+    if not found.control_db.exists():
+        return [ok("model", f"{what} is not asked before the first run")]
+    if found.upstream == "live" and found.llm.api_key is None:
+        do = "export STOCKS_LLM_API_KEY; without it no report can be written"
+        return [warned("model", f"{what} is not asked: STOCKS_LLM_API_KEY is not set", do)]
+    try:
+        with NarratorResource().open(_Nothing(), lambda _: None) as narrator:
+            narrator.check()
+    except (UpstreamError, SettingError) as error:
+        do = error.next_step if isinstance(error, UpstreamError) else "correct that variable"
+        return [failed("model", f"{what}: {error}", do)]
+    return [ok("model", f"{what} takes the key")]
+
+
+def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
+    """Whether a job of the newest mornings is in progress for longer than any report takes."""
+    from stocks_pipeline.cli.morning_report import stored_mornings
+    from stocks_pipeline.defs.dr.job_book import newest_jobs
+    from stocks_pipeline.domain.jobs import JobStatus
+
+    if "://" not in found.lake and not Path(found.lake).exists():
+        return [ok("report jobs", "none yet")]
+    lake, now = lake_of(found), (clock or SystemClock()).now()
+    stuck: dict[str, list[str]] = {}
+    days = stored_mornings(lake)[-LOOKED_AT:]
+    for day in days:
+        for job in newest_jobs(lake, day).values():
+            if job.status is JobStatus.IN_PROGRESS and job.started_at and now - job.started_at > STUCK:
+                stuck.setdefault(str(day), []).append(job.ticker)
+    if not stuck:
+        return [ok("report jobs", f"none stuck in progress in the newest {len(days)} mornings")]
+    return [
+        warned(
+            "report jobs",
+            f"{len(names)} of {day} in progress for over {STUCK.seconds // 60} minutes: {', '.join(names[:5])}",
+            f"stocks retry dr --date {day}",
+        )
+        for day, names in stuck.items()
+    ]
+
+
+class _Nothing:
+    """Keeps no answers: the doctor asks no question."""
+
+    def get(self, key: str) -> bytes | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep nothing."""

@@ -1,0 +1,191 @@
+"""What a morning came to, counted from the lake and the instance: for `run`, `retry`, `precompute`, `status`, `demo`.
+
+What belongs here: facts about a stored morning, and what to do about them. What does not: printing (show_morning.py).
+"""
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from stocks_pipeline.cli.morning_failures import Standing, fetch_failures
+from stocks_pipeline.cli.mornings import GROUP
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from stocks_pipeline.domain.jobs import Job
+    from stocks_pipeline.storage.lake import Lake
+
+
+@dataclass
+class MorningReport:
+    """One morning, or the tickers of it that were asked for. Money is text in US dollars; None: nobody told."""
+
+    date: str
+    tickers: int
+    data_stored: int
+    data_failed: dict[str, int]
+    written: int
+    failed: dict[str, int]
+    pending: dict[str, int]
+    in_work: int
+    not_begun: int
+    jobs: dict[str, int]
+    """The newest job of each ticker, by state."""
+    cost_usd: str | None
+    """What the reports that are there did cost, those of earlier runs too."""
+    step_seconds: dict[str, float]
+    """Median seconds of each step of a report."""
+    standings: list[Standing] = field(default_factory=list)
+    lake: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        by_ticker = {s.ticker: {k: v for k, v in asdict(s).items() if k != "ticker" and v} for s in self.standings}
+        rest = {name: value for name, value in asdict(self).items() if name != "standings"}
+        return {**rest, "whole": self.whole, "by_ticker": by_ticker}
+
+    @property
+    def whole(self) -> bool:
+        """Every ticker has its report."""
+        return self.written == self.tickers
+
+    @property
+    def stuck(self) -> list[Standing]:
+        """Tickers that were begun and have no report."""
+        return [s for s in self.standings if s.state not in {"written", "not_begun"}]
+
+    def headline(self) -> str:
+        """One sentence: is the morning whole, and if not, what is wrong with it."""
+        name = f"DR morning {self.date}"
+        if self.whole:
+            return f"{name} is whole: {self.written} of {self.tickers} reports are written."
+        return f"{name} is not whole: {self.written} of {self.tickers} reports are written; {'; '.join(self._lacks())}."
+
+    def _lacks(self) -> list[str]:
+        without = sum(self.data_failed.values())
+        waiting = sum(s.state == "pending" for s in self.standings)
+        return [
+            text
+            for text, wrong in (
+                (f"{without} without data ({by_class(self.data_failed)})", without),
+                (f"{sum(self.failed.values())} failed ({by_class(self.failed)})", self.failed),
+                (f"{waiting} pending ({by_class(self.pending)})", waiting),
+                (f"{self.in_work} in work", self.in_work),
+                (f"{self.not_begun} not begun", self.not_begun),
+            )
+            if wrong
+        ]
+
+    def next_steps(self) -> list[tuple[str, str]]:
+        """What to do about it: a reason and a command."""
+        steps = []
+        if self.in_work:
+            steps.append(("wait, then look again", f"stocks status --date {self.date}"))
+        if self.failed or self.data_failed:
+            steps.append(("see who failed and why", f"stocks dead-letters --date {self.date}"))
+        if self.stuck:
+            steps.append(("do what failed or is missing", f"stocks retry dr --date {self.date}"))
+        if self.not_begun:
+            steps.append(("begin the others", f"stocks run dr --date {self.date}"))
+        return steps
+
+
+def morning_report(
+    instance: "dg.DagsterInstance", lake: "Lake", day: date, tickers: Sequence[str], *, failures: bool = True
+) -> MorningReport:
+    """Count what is stored of these tickers' morning; without `failures`, not why data are missing."""
+    from stocks_pipeline.defs.dr.job_book import newest_jobs
+
+    jobs = {name: job for name, job in newest_jobs(lake, day).items() if name in set(tickers)}
+    stored = {name for name in tickers if lake.exists(layout.ticker_data_key(day, name))}
+    missing = [name for name in tickers if name not in stored]
+    why = fetch_failures(instance, day, missing) if failures and missing else {}
+    costs = {name: found for name in tickers if (found := _cost_and_seconds(lake, day, name)) is not None}
+    standings = [_standing(name, jobs.get(name), name in costs, name in stored, why.get(name)) for name in tickers]
+
+    def kinds(state: str) -> dict[str, int]:
+        return dict(Counter(s.kind for s in standings if s.state == state).most_common())
+
+    return MorningReport(
+        date=day.isoformat(),
+        tickers=len(tickers),
+        data_stored=len(stored),
+        data_failed=kinds("no_data"),
+        written=sum(s.state == "written" for s in standings),
+        failed=kinds("failed"),
+        pending=kinds("pending"),
+        in_work=sum(s.state == "in_work" for s in standings),
+        not_begun=sum(s.state == "not_begun" for s in standings),
+        jobs=dict(Counter(job.status.value for job in jobs.values()).most_common()),
+        cost_usd=_sum([usd for usd, _ in costs.values()]),
+        step_seconds=_medians([seconds for _, seconds in costs.values()]),
+        standings=standings,
+        lake=lake.uri(f"{GROUP}/reports/{day}"),
+    )
+
+
+def _standing(name: str, job: "Job | None", report: bool, data: bool, why: Standing | None) -> Standing:  # noqa: FBT001 - facts
+    """As `precompute_summary` counts: a newest job that failed counts, although an older report may stand."""
+    state = job.status.value if job else ""
+    tries = job.attempts if job else 0
+    if job and state == "failed":
+        return Standing(name, "failed", "report", job.error_class or "", job.error or "", tries)
+    if report:
+        return Standing(name, "written", tries=tries)
+    if job and state == "in_progress":
+        return Standing(name, "in_work", "report", "", "in work, or its process died", tries)
+    if why is not None and not data:
+        return why
+    if data:
+        kind = (job.error_class if job else None) or "not begun"
+        return Standing(name, "pending", "report", kind, (job.error if job else None) or "its data are there", tries)
+    return Standing(name, "not_begun")
+
+
+def stored_mornings(lake: "Lake") -> list[date]:
+    """Mornings with data or jobs, oldest first."""
+    kinds = ("ticker-data", "jobs")
+    return sorted({date.fromisoformat(key.split("/")[2]) for kind in kinds for key in lake.list(f"{GROUP}/{kind}/")})
+
+
+def spent(lake: "Lake", since: date, until: date, execution_name: str) -> str | None:
+    """What an execution paid the model between two days (UTC), by the ledger; None if one call has no price."""
+    prices = []
+    for offset in range((until - since).days + 1):
+        for key in lake.list(f"{GROUP}/llm-calls/{since + timedelta(days=offset)}/"):
+            row = json.loads(lake.read(key))
+            prices += [row["cost_usd"]] if row["execution_id"].startswith(f"{execution_name}-") else []
+    return _sum(prices)
+
+
+def by_class(counts: dict[str, int]) -> str:
+    """`3 permanent, 1 transient`."""
+    return ", ".join(f"{n:,} {kind}" for kind, n in counts.items())
+
+
+def _cost_and_seconds(lake: "Lake", day: date, name: str) -> tuple[str | None, dict[str, float | None]] | None:
+    """Of the stored report; None without one."""
+    try:
+        payload = json.loads(lake.read(layout.report_key(day, name)))
+    except KeyMissing:
+        return None
+    return payload["api_costs"]["usd"], payload["timing_metrics"]
+
+
+def _sum(prices: Sequence[str | None]) -> str | None:
+    if any(price is None for price in prices):
+        return None
+    return format(sum((Decimal(price) for price in prices if price), Decimal(0)).normalize(), "f")
+
+
+def _medians(rows: Sequence[dict[str, float | None]]) -> dict[str, float]:
+    steps = {step: [v for row in rows if (v := row.get(step)) is not None] for step in (rows[0] if rows else {})}
+    return {step: round(statistics.median(values), 2) for step, values in steps.items() if values}

@@ -1,0 +1,71 @@
+"""`stocks retry dr`: exactly what is missing of a morning: data first, then reports, then the count.
+
+What belongs here: choosing what to retry, and saying what became of it. What does not: running (run_morning.py).
+
+Only tickers that the morning was begun for: a test with five must not end in forty more reports that cost money.
+"""
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.desk import open_instance
+from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, say
+from stocks_pipeline.cli.run_morning import Plan, carry_out, tell
+
+if TYPE_CHECKING:
+    from stocks_pipeline.cli.morning_report import MorningReport
+    from stocks_pipeline.settings import Settings
+
+ASSETS = (mornings.GROUP, f"{mornings.GROUP}/ticker_reports")
+
+
+def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) -> Exit:
+    """Retry what is missing of the morning and print what was healed. Nothing to retry is well."""
+    from stocks_pipeline.cli.morning_report import morning_report
+    from stocks_pipeline.cli.run import usable_lake
+    from stocks_pipeline.defs.operations.dead_runs import reap
+
+    with open_instance(found) as instance:
+        lake = usable_lake(found)
+        reap(instance)
+        active = [ticker.dr for ticker in mornings.followed(found) if ticker.active]
+        before = morning_report(instance, lake, day, active)
+        plan = plan_of(before, asset)
+        if before.not_begun == before.tickers:
+            fail(f"--date: the morning of {day} was never begun; begin it with: stocks run dr --date {day}", Exit.USAGE)
+        if not plan.asked:
+            return _nothing(before, asset, as_json=as_json)
+        outcome = carry_out(found, instance, plan, quiet=as_json, triggered_by="stocks retry")
+        after = morning_report(instance, lake, day, active)
+    healed = [s.ticker for s in outcome.report.standings if s.state == "written"]
+    left = [name for name in plan.asked if name not in healed]
+    if as_json:
+        whole = replace(outcome, report=after).to_dict()
+        print_json({"asked": list(plan.asked), "healed": healed, "left": left, **whole})
+        return outcome.code
+    tell(found, outcome, as_json=False)
+    rest = f"; still bad: {', '.join(left)}" if left else ""
+    say(f"{asset} {day}: retried {len(plan.asked)}; healed: {', '.join(healed) or 'none'}{rest}.")
+    say(after.headline(), style="bold")
+    return outcome.code
+
+
+def plan_of(report: "MorningReport", asset: str) -> Plan:
+    """Data where they are missing, and every report that is not there; of reports alone, those that have data."""
+    stuck = [s for s in report.stuck if asset == mornings.GROUP or s.state != "no_data"]
+    names = [s.ticker for s in stuck]
+    fetch = [s.ticker for s in stuck if s.state == "no_data"]
+    return Plan(date.fromisoformat(report.date), names, fetch, names, kind="retry")
+
+
+def _nothing(report: "MorningReport", asset: str, *, as_json: bool) -> Exit:
+    if as_json:
+        print_json({"asked": [], "healed": [], "left": [], **report.to_dict(), "stages": [], "exit": "ok"})
+        return Exit.OK
+    say(f"Nothing to retry: no ticker of {asset} {report.date} failed, is pending or is missing.")
+    say(report.headline(), style="bold")
+    if steps := report.next_steps():
+        print_next(steps, title="What to do")
+    return Exit.OK

@@ -1,0 +1,135 @@
+"""`stocks report`: a stored report, as text, HTML, Markdown, JSON or a path. Reads the lake and nothing else.
+
+What belongs here: choosing the report and its form, and the text for a terminal. What does not: the HTML document
+(report_html.py), finding reports (storage/reports.py).
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.markdown import Markdown
+
+from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.desk import lake_of
+from stocks_pipeline.cli.output import Exit, console, fail, print_json, print_table, say
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing
+from stocks_pipeline.storage.reports import NoReport, Report, get_report, report_history
+
+if TYPE_CHECKING:
+    from stocks_pipeline.settings import Settings
+    from stocks_pipeline.storage.lake import Lake
+
+LINE = 100
+"""Columns of prose that the eye can follow."""
+BAR = 10
+
+
+def show_report(found: "Settings", name: str, date_text: str | None, form: str, *, history: bool) -> Exit:
+    """Print the ticker's report in that form; a failure says which there are."""
+    ticker = mornings.resolve(mornings.followed(found), name, "TICKER").dr
+    day = mornings.morning_named(date_text) if date_text else None
+    lake = lake_of(found)
+    try:
+        report = get_report(lake, ticker, day)
+    except NoReport as error:
+        when = f" --date {day}" if day else ""
+        fail(f"{error}. Write it with: stocks run dr --tickers {ticker}{when}", Exit.FAILURE)
+    if history:
+        _print_history(lake, report, as_json=form == "json")
+    elif form == "json":
+        sys.stdout.write(lake.read(layout.report_key(report.day, ticker)).decode() + "\n")
+    elif form == "markdown":
+        sys.stdout.write(_markdown(lake, report))
+    elif form == "html":
+        from stocks_pipeline.cli.report_html import document
+
+        sys.stdout.write(document(report))
+    elif form == "open-path":
+        sys.stdout.write(_path(lake, report, "pdf", "png") + "\n")
+    else:
+        _print_text(lake, report)
+    return Exit.OK
+
+
+def _print_text(lake: "Lake", report: Report) -> None:
+    payload = report.payload
+    heading, _, body = report.text.partition("\n")
+    console.print(Markdown(heading, hyperlinks=False), width=LINE)
+    console.print(Markdown(body, hyperlinks=False), width=min(LINE, console.width))
+    console.print()
+    print_table("Scores, 0 to 10", score_rows(payload))
+    for label, text in about(report):
+        say(f"{label:<10} {text}", style="dim")
+    say(f"{'chart':<10} {_path(lake, report, 'png')}")
+    say(f"{'page':<10} {_path(lake, report, 'pdf', 'md')}")
+
+
+def score_rows(payload: Any) -> list[dict[str, object]]:
+    """A row for each score that there is, then those that are absent with the reason."""
+    rows: list[dict[str, object]] = []
+    for name, score in payload["score_parts"].items():
+        value = score["value"]
+        label = name.replace("_", " ") + (" (better low)" if score["better"] == "low" else "")
+        if value is None:
+            rows.append({"score": label, "value": None, "": _first(score["reason"] or "not known")})
+        else:
+            rows.append({"score": label, "value": round(value, 1), "": "█" * round(value / 10 * BAR)})
+    return rows
+
+
+def about(report: Report) -> list[tuple[str, str]]:
+    """Which session and morning, how it was verified, what it cost, which execution made it."""
+    payload = report.payload
+    usd, checked = payload["api_costs"]["usd"], payload["verdict"]["numbers_checked"]
+    news = payload.get("news_error") or f"{len(payload['news_items'])} headlines"
+    took = ", ".join(f"{step} {value:g} s" for step, value in payload["timing_metrics"].items() if value is not None)
+    return [
+        ("session", f"{report.session}, written for the morning of {report.day}"),
+        ("verified", f"{checked} numbers, dates and names traced to stored rows and computed again"),
+        ("news", news),
+        ("written", f"{report.generated_at:%Y-%m-%d %H:%M} UTC by {payload['model']}; {took}"),
+        ("cost", "not told by the provider" if usd is None else f"{usd} USD"),
+        ("execution", payload["execution_id"]),
+    ]
+
+
+def _print_history(lake: "Lake", report: Report, *, as_json: bool) -> None:
+    """Every execution of the morning's report, oldest first; the last one is what is shown."""
+    rows = [
+        {
+            "execution": made.payload["execution_id"],
+            "generated_at": made.generated_at.isoformat(timespec="seconds"),
+            "stance": made.stance,
+            "overall": made.payload["user_facing_scores"].get("overall"),
+            "cost_usd": made.payload["api_costs"]["usd"],
+            "session": str(made.session),
+        }
+        for made in report_history(lake, report.symbol, report.day)
+    ]
+    if as_json:
+        print_json({"ticker": report.symbol, "date": str(report.day), "executions": rows})
+    else:
+        print_table(f"{report.symbol}, morning of {report.day}, oldest first", rows)
+
+
+def _markdown(lake: "Lake", report: Report) -> str:
+    """The file beside the payload; made from the payload where it is gone."""
+    from stocks_pipeline.domain.reports.payload import markdown
+
+    try:
+        return lake.read(layout.report_key(report.day, report.symbol, "md")).decode()
+    except KeyMissing:
+        return markdown(report.payload)
+
+
+def _path(lake: "Lake", report: Report, *suffixes: str) -> str:
+    """Where the first of these files that is there lies."""
+    for suffix in suffixes:
+        if lake.exists(key := layout.report_key(report.day, report.symbol, suffix)):
+            return lake.uri(key)
+    return "not stored"
+
+
+def _first(text: str) -> str:
+    return text.partition(";")[0]
