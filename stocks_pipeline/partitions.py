@@ -99,3 +99,13 @@ def parse_ticker_key(key: str) -> tuple[date, str]:
     if not separator or not ticker:
         raise ValueError(f"{key!r} is no morning × ticker key such as 2025-12-05|NVDA19")
     return date.fromisoformat(day), ticker
+
+
+def validation_batches(market: str) -> dg.DynamicPartitionsDefinition:
+    """Batch numbers any validation session of this market ever had; `validation_batches` adds to them."""
+    return dg.DynamicPartitionsDefinition(name=f"{market}_validation_batches")
+
+
+def validation_session_batches(market: str, timezone: str) -> dg.MultiPartitionsDefinition:
+    """Session × validation batch: about 24 keys a day for 188 symbols, 8 at a time."""
+    return dg.MultiPartitionsDefinition({AS_OF: sessions(timezone), BATCH: validation_batches(market)})

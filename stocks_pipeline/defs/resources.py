@@ -7,6 +7,7 @@ variable needs no restart. What does not: behaviour. Tests hand in plain objects
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
     from stocks_pipeline.upstream.news import News
     from stocks_pipeline.upstream.strategy_files import StrategyFiles
+    from stocks_pipeline.upstream.twelve_data import TwelveData
     from stocks_pipeline.upstream.yahoo import Yahoo
     from stocks_pipeline.upstream.yahoo_company import YahooCompany
 
@@ -172,6 +174,46 @@ class NewsResource(dg.ConfigurableResource[Any]):
             gateway.close()
 
 
+class TwelveDataResource(dg.ConfigurableResource[Any]):
+    """The second vendor, within what its plan allows a minute and a day, over all processes."""
+
+    @contextmanager
+    def open(self, lake: Lake, market: str, day: date) -> Iterator["TwelveData"]:
+        """A gateway for the length of one step; every call is kept in the lake, for the audit of its credits.
+
+        Raises:
+            SettingError: live without STOCKS_TWELVE_DATA_API_KEY.
+        """
+        from stocks_pipeline.defs.us.calls import CallLog
+        from stocks_pipeline.domain.plans import plan_named
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.limits import Rate, open_limiter
+        from stocks_pipeline.upstream.twelve_data import TwelveData
+
+        settings, clock = Settings.load(), SystemClock()
+        vendor = settings.second_vendor
+        if settings.base_url is None and vendor.api_key is None:
+            raise SettingError("STOCKS_TWELVE_DATA_API_KEY is not set; live validation needs the vendor's key")
+        plan = plan_named(vendor.plan)
+        rates = [Rate(plan.credits_per_minute, vendor.minute_s)]
+        daily = plan.credits_per_day
+        limiter = open_limiter(
+            str(settings.control_db), "twelvedata", rates, clock=clock, upstream="twelvedata", daily=daily
+        )
+        gateway = TwelveData(
+            base_url=settings.base_url,
+            api_key=vendor.api_key or "sandbox",
+            limiter=limiter,
+            clock=clock,
+            policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s),
+            record=CallLog(lake, market, day).record,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
 def _llm_key(settings: Settings) -> str:
     """The key of the model's service; the sandbox takes any.
 
@@ -209,6 +251,7 @@ def production() -> dict[str, object]:
         "yahoo_company": YahooCompanyResource(),
         "asx_listing": AsxListingResource(),
         "us_strategies": StrategiesResource(),
+        "twelve_data": TwelveDataResource(),
         "narrator": NarratorResource(),
         "news": NewsResource(),
         "clock": SystemClock(),

@@ -62,6 +62,24 @@ EXTERNAL_BARS = pa.schema(
 """Daily bars of a second vendor, only ever compared with PRICES."""
 
 
+VALIDATION_RESULTS = pa.schema(
+    [
+        _field("session_id", pa.string(), "Validation session that the verdict belongs to"),
+        _field("symbol", pa.string(), "The exchange's own code"),
+        _field("passed", pa.bool_(), "Missing where nothing could be checked: that is neither", nullable=True),
+        _field("status", pa.string(), "passed, failed, error (could not check) or deferred (a later try is planned)"),
+        _field("issues", pa.string(), "What did not hold, as a JSON list: rule, cause, message, sessions, evidence"),
+        _field("causes", pa.string(), "The likely causes, a comma between; empty for none"),
+        _field("rows_checked", pa.int64(), "Sessions whose close was compared on both sides"),
+        _field("external_source", pa.string(), "Who was asked: twelvedata"),
+        _field("validated_at", pa.timestamp("us", tz="UTC"), "When the verdict was reached"),
+        _field("message", pa.string(), "Why it could not be checked; empty otherwise"),
+        _field("batch_number", pa.int32(), "Batch of the session"),
+    ]
+)
+"""One row a symbol and validation session."""
+
+
 TICKERS = pa.schema(
     [
         _field("dr_symbol", pa.string(), "Name of the depositary receipt as traded in Bangkok: NVDA19"),

@@ -232,3 +232,8 @@ def llm_call_key(day: date | str, call_id: str) -> str:
 def llm_answer_key(fingerprint: str) -> str:
     """What a model answered to exactly this question: paid for once."""
     return f"dr/llm-answers/{fingerprint[:2]}/{encode_symbol(fingerprint.upper())}.json"
+
+
+def validation_call_key(market: str, day: date | str, moment: str, number: int) -> str:
+    """One request to the second vendor: what the audit of its credits reads."""
+    return f"{_market(market)}/validation/{_day(day)}/calls/{encode_symbol(moment)}-{number}.json"

@@ -1,0 +1,104 @@
+"""What runs by itself for the validation: the schedule, and the chain from session to results to summary.
+
+What belongs here: jobs, schedule, sensor. What does not: the stages.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, CHAIN_TAG, LOOK_BACK, UPSTREAM_TAG, session_of
+from stocks_pipeline.defs.chain import MEMORY_S, batch_range_tags
+from stocks_pipeline.defs.ended import ended_runs
+from stocks_pipeline.defs.us import US
+from stocks_pipeline.partitions import parse_batch_key
+
+SESSION, RESULTS = US.key("validation_batches"), US.key("validation_results")
+
+session_job = dg.define_asset_job(
+    "us_validation_session",
+    selection=[SESSION],
+    description="Open the validation session of the day. The chain does the rest.",
+)
+results_job = dg.define_asset_job(
+    "us_validation_results",
+    selection=[RESULTS],
+    description="Check every batch of the session against the second vendor, within its credits.",
+    tags={UPSTREAM_TAG: "twelvedata"},
+)
+summary_job = dg.define_asset_job(
+    "us_validation_summary",
+    selection=[US.key("validation_summary")],
+    description="Sum the session up: who failed, why probably, what could not be checked.",
+)
+
+
+@dg.schedule(
+    name="us_validation",
+    job=session_job,
+    cron_schedule="30 4 * * 2-6",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="04:30 UTC, half an hour after the prices, sessions only.",
+)
+def us_validation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The session of the day that closed that evening in New York."""
+    tick: datetime = context.scheduled_execution_time.astimezone(ZoneInfo(US.timezone))
+    day = session_of(tick)
+    if US.calendar().is_session(day) is False:
+        return dg.SkipReason(f"{day} is no session of {US.mic}: the exchange is closed.")
+    tags = {"source": "scheduler", "triggered_by": "us_validation", "execution_name": f"validation-{day:%Y%m%d}"}
+    return dg.RunRequest(run_key=f"us-validation-{day}", partition_key=day.isoformat(), tags=tags)
+
+
+def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
+    """Results when a session was opened, the summary when a run of results ended, well or badly."""
+
+    @dg.sensor(
+        name="us_validation_chain",
+        jobs=[results_job, summary_job],
+        minimum_interval_seconds=CHAIN_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts the checks of a session that was opened, and sums it up when they ended.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = (clock or SystemClock()).time()
+        hops = [*_results(context.instance, now), *_summaries(context.instance, now)]
+        yield from hops
+        if not hops:
+            yield dg.SkipReason("No session was opened and no check ended in the last day and a half.")
+
+    return sensor
+
+
+def _results(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
+    """One run over the batches of every session that was opened and has any."""
+    for record in instance.fetch_materializations(SESSION, limit=LOOK_BACK).records:
+        made = record.asset_materialization
+        if made is None or made.partition is None or now - record.timestamp > MEMORY_S:
+            continue
+        run = instance.get_run_by_id(record.run_id)
+        batches = int(str(made.metadata["total_batches"].value))
+        if not batches or (run and run.tags.get(CHAIN_TAG) == "foreground"):
+            continue
+        cause = f"us-validation-{made.partition}-{record.storage_id}"
+        tags = {"source": "chain", "triggered_by": "us_validation_chain", "execution_name": cause}
+        day = date.fromisoformat(made.partition)
+        yield dg.RunRequest(
+            run_key=cause, job_name=results_job.name, tags={**batch_range_tags(day, range(batches)), **tags}
+        )
+
+
+def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
+    for run in ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S):
+        keys = [run.tags.get(name) for name in ("dagster/partition", "dagster/asset_partition_range_start")]
+        for day in sorted({parse_batch_key(key)[0] for key in keys if key}):
+            yield dg.RunRequest(
+                run_key=f"us-validation-summary-{day}-{run.run_id}",
+                job_name=summary_job.name,
+                partition_key=day.isoformat(),
+                tags={"source": "chain", "triggered_by": "us_validation_chain"},
+            )

@@ -1,0 +1,39 @@
+"""The log of the calls to the second vendor: one file a call, read by the audit of the credits.
+
+What belongs here: writing it. What does not: holding it against the plan (domain/credit_audit.py).
+"""
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import Lake
+
+if TYPE_CHECKING:
+    from stocks_pipeline.upstream.twelve_data import SentCall
+
+
+@dataclass(frozen=True)
+class CallLog:
+    """Keeps every call of one session's day."""
+
+    lake: Lake
+    market: str
+    day: date
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def record(self, call: "SentCall") -> None:
+        """Store one call; its name holds the instant, so two runs never share a file."""
+        body = {
+            "at": call.at.isoformat(),
+            "credits": call.credits,
+            "status": call.status,
+            "credits_used": call.credits_used,
+            "credits_left": call.credits_left,
+            "symbols": list(call.symbols),
+        }
+        key = layout.validation_call_key(self.market, self.day, f"{call.at:%Y%m%dT%H%M%S.%f}", next(self._numbers))
+        self.lake.write(key, json.dumps(body).encode())

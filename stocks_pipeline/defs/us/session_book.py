@@ -1,0 +1,98 @@
+"""The record of one validation session in the lake: opened once, moved along batch by batch, healed batch by batch.
+
+What belongs here: reading and writing the record. What does not: legal moves (domain/validation_session.py) and
+checking (checking.py). One run writes it; its batches are threads, so a lock orders them.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.domain.plans import Plan
+from stocks_pipeline.domain.validation_session import Batch, Session, State
+from stocks_pipeline.domain.validation_types import Profile
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import KeyMissing, Lake
+
+
+@dataclass(frozen=True)
+class SessionBook:
+    """The session of one day of one market."""
+
+    lake: Lake
+    market: str
+    day: date
+    clock: Clock
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, symbols: Sequence[str], plan: Plan, *, lookback_days: int, profile: Profile, anew: bool) -> Session:
+        """The day's session: the stored one if it is about the same, else a new one."""
+        stored = self.get()
+        if stored and not anew and _about(stored) == (list(dict.fromkeys(symbols)), lookback_days, profile):
+            return stored
+        unique = str(uuid.uuid4())
+        session = Session.new(unique, symbols, plan, self.clock.now(), lookback_days=lookback_days, profile=profile)
+        return self._save(session)
+
+    def get(self) -> Session | None:
+        """The stored session, or None."""
+        try:
+            return Session.from_json(self.lake.read(self._key))
+        except KeyMissing:
+            return None
+
+    def start(self, batch: int) -> Session:
+        """The batch is being checked. One that a dead run left processing is taken over; a done one is done again."""
+
+        def begin(found: Batch) -> Batch:
+            if found.status is State.PROCESSING:
+                found = found.put_back("its run died")
+            return found.started(self.clock.now())
+
+        return self._move(batch, begin)
+
+    def complete(self, batch: int) -> Session:
+        """Every symbol of the batch has its result, stored."""
+        return self._move(batch, lambda found: found.completed(self.clock.now()))
+
+    def fail(self, batch: int, message: str) -> Session:
+        """The batch could not be checked."""
+        return self._move(batch, lambda found: found.failed(message, self.clock.now()))
+
+    def put_back(self, batch: int, reason: str) -> Session:
+        """The batch waits: no credits today, no key, or the run was stopped."""
+        return self._move(batch, lambda found: found.put_back(reason))
+
+    @property
+    def _key(self) -> str:
+        return layout.validation_session_key(self.market, self.day)
+
+    def _move(self, batch: int, step: Callable[[Batch], Batch]) -> Session:
+        with self._lock:
+            session = self.get()
+            if session is None:
+                raise KeyMissing(self._key, self.lake.uri(self._key))
+            if session.batches[batch].status is State.COMPLETED:
+                return session  # checked again for the symbols that could not be: what it achieved stands
+            moved = step(session.batches[batch])
+            for state in _way(session.batches[batch], moved):
+                session = session.with_batch(state, self.clock.now())
+            return self._save(session)
+
+    def _save(self, session: Session) -> Session:
+        self.lake.write(self._key, session.to_json())
+        return session
+
+
+def _way(before: Batch, after: Batch) -> list[Batch]:
+    """The recorded steps from one state to the other: a batch taken over goes back to pending first."""
+    if before.status is State.PROCESSING and after.status is State.PROCESSING:
+        return [before.put_back("its run died"), after]
+    return [after]
+
+
+def _about(session: Session) -> tuple[list[str], int, Profile]:
+    return [s for batch in session.batches for s in batch.symbols], session.lookback_days, session.profile
