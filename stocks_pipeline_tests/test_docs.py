@@ -77,3 +77,17 @@ def test_nothing_committed_names_an_index_or_a_machine() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in lock
     assert "index-url" not in lock
+
+
+def test_every_test_that_the_acceptance_page_names_exists() -> None:
+    """A row that points at a test nobody can run shows nothing."""
+    page = (ROOT / "docs" / "acceptance.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:unit|defs|sandbox|pipeline)/\w+\.py)(?:::(\w+))?`", page)
+    tests = ROOT / "stocks_pipeline_tests"
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if not (tests / file).exists() or f"def {test}" not in (tests / file).read_text(encoding="utf-8")
+    ]
+    assert len(named) > 40
+    assert missing == []
