@@ -10,12 +10,14 @@ from datetime import date
 from pathlib import Path
 
 from stocks_pipeline.sandbox.config import SandboxConfig
+from stocks_pipeline.sandbox.credits import CreditPlan
 from stocks_pipeline.sandbox.faults import FAULTS, Fault, FaultError, parse_fault
 
 _ABOUT = """\
-The upstreams of stocks_pipeline, offline: Yahoo Finance's charts, company facts and news, the ASX's list of companies
-and a model that writes (OpenRouter's chat completions), in their own formats, from a simulated or a replayed market,
-with faults on demand. No real key, no network, and the same numbers every time for the same --seed and --today."""
+The upstreams of stocks_pipeline, offline: Yahoo Finance's charts, company facts and news, the ASX's list of companies,
+Twelve Data's series and a model that writes (OpenRouter's chat completions), in their own formats, from a simulated or
+a replayed market, with faults on demand. No real key, no network, and the same numbers every time for the same --seed
+and --today."""
 
 _MORE = """\
 faults: --fault NAME[,FIELD=VALUE...], as often as you like
@@ -23,8 +25,9 @@ faults: --fault NAME[,FIELD=VALUE...], as often as you like
   Whom a fault strikes: symbols=BHP.AX+CBA.AX, share=0.3 (of the requests, by a hash, so that a retry may succeed; of
   the symbols for faults of the data, or with sticky=true), count=5 (the first five), each=1 (the first of every
   symbol), after=100 (spare the first hundred), until_s=30 (for thirty seconds), endpoint=chart|quote|summary|
-  timeseries|crumb|cookie|consent|listing|directory|chat|key|credits|news|*, host=query2.finance.yahoo.com. Without
-  endpoint or host: what the fault is about, mostly charts. The model's symbols are the tickers it writes about.
+  timeseries|crumb|cookie|consent|listing|directory|chat|key|credits|news|time_series|external_quote|api_usage|*,
+  host=query2.finance.yahoo.com. Without endpoint or host: what the fault is about, mostly charts. The model's symbols
+  are the tickers it writes about.
 
   --fault 429,share=0.3                          three of ten chart requests are refused
   --fault unknown,symbols=BHP.AX                 Yahoo does not know BHP
@@ -32,7 +35,9 @@ faults: --fault NAME[,FIELD=VALUE...], as often as you like
   --fault 429,until_s=20,endpoint='*'            every upstream refuses everyone for twenty seconds
   --fault hallucinated_number,symbols=NVDA19,each=1   the model invents a number the first time it writes on NVDA19
 
-while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults, {admin}invoice;
+  --fault x100,endpoint=time_series,symbols=AAPL the second vendor, not Yahoo, counts AAPL in cents
+
+while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults, {admin}invoice, {admin}credits;
   POST {admin}faults with the same fields as JSON, one or a list; DELETE {admin}faults;
   POST {admin}today {{"today": "2026-11-20"}}, {admin}reset,
   {admin}latency {{"mean_ms": 200, "chat_s": [8, 12], "news_s": [3, 7], "scale": 0.1}}
@@ -55,6 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         unknown_share=options.unknown_share,
         companies=options.companies,
         faults=tuple(options.fault),
+        credits=CreditPlan(
+            per_minute=options.credits_per_minute,
+            per_day=options.credits_per_day or None,
+            minute_s=options.credit_minute_s,
+            any_window=options.credit_window == "any",
+            counts_refused=options.count_refused,
+        ),
+        errors_in_200=options.errors_in_200,
     )
     from stocks_pipeline.sandbox.replay import ReplayError
     from stocks_pipeline.sandbox.server import serve
@@ -114,10 +127,44 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--companies", type=int, default=2000, help="listed companies on an average day (default: %(default)s)"
     )
+    _add_credits(parser)
     parser.add_argument(
         "--fault", type=_fault, action="append", default=[], metavar="FAULT", help="see below; repeatable"
     )
     return parser
+
+
+def _add_credits(parser: argparse.ArgumentParser) -> None:
+    """The second price vendor's plan."""
+    group = parser.add_argument_group("the second price vendor (Twelve Data; any key but one that begins with bad)")
+    group.add_argument(
+        "--credits-per-minute", type=_count, default=8, metavar="N", help="its plan (default: %(default)s)"
+    )
+    group.add_argument(
+        "--credits-per-day", type=int, default=800, metavar="N", help="0: a paid plan, not only the US (default: 800)"
+    )
+    group.add_argument(
+        "--credit-minute-s", type=_minute, default=60.0, metavar="S", help="seconds in its minute (default: 60)"
+    )
+    group.add_argument(
+        "--credit-window", choices=("clock", "any"), default="clock", help="minutes of the clock (default) or any 60 s"
+    )
+    group.add_argument("--count-refused", action="store_true", help="a refused call uses credits too")
+    group.add_argument("--errors-in-200", action="store_true", help="HTTP 200 also for errors, the code in the body")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 or more")
+    return value
+
+
+def _minute(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 60:  # noqa: PLR2004 - the real one, and six hundred times as fast
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0.1 and 60")
+    return value
 
 
 def _day(text: str) -> date:

@@ -1,4 +1,4 @@
-"""The sandbox's own paths, under /_admin/: health, log, counts, invoice, faults, date, latency, reset.
+"""The sandbox's own paths, under /_admin/: health, log, counts, invoice, credits, faults, date, latency, reset.
 
 What belongs here: reading and changing the running world over HTTP, for tests, benchmarks and people. What does not:
 anything that an upstream has. Answers are JSON; a request that cannot be met is a 400 that names the field.
@@ -28,6 +28,7 @@ def routes(world: World) -> list[Route]:
         Route("/_admin/log", _get(lambda request: _log(world, request))),
         Route("/_admin/stats", _get(lambda _: world.log.stats())),
         Route("/_admin/invoice", _get(lambda _: world.invoice.to_json())),
+        Route("/_admin/credits", _get(lambda _: world.credits.to_json(world.clock.time()))),
         Route("/_admin/faults", faults.show, methods=["GET"]),
         Route("/_admin/faults", faults.add, methods=["POST"]),
         Route("/_admin/faults", faults.clear, methods=["DELETE"]),

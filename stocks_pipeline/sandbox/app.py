@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stocks_pipeline.sandbox import admin, asx, openrouter, rss, yahoo
+from stocks_pipeline.sandbox import admin, asx, openrouter, rss, twelve_data, yahoo
 from stocks_pipeline.sandbox.config import SandboxConfig
 from stocks_pipeline.sandbox.world import Call, World
 
@@ -36,7 +36,7 @@ class Vendor(Protocol):
         ...
 
 
-VENDORS: tuple[Vendor, ...] = (yahoo, asx, openrouter, rss)
+VENDORS: tuple[Vendor, ...] = (yahoo, asx, openrouter, rss, twelve_data)
 
 
 class Sandbox:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from stocks_pipeline.sandbox.credits import CreditPlan
 from stocks_pipeline.sandbox.faults import Fault
 
 Span = tuple[float, float]
@@ -29,6 +30,8 @@ class SandboxConfig:
         unknown_share: Share of the listed companies that the price vendor does not know.
         companies: How many companies are listed on an average day of the simulated world.
         faults: Faults active from the start; a reset returns to them.
+        credits: What the second price vendor's plan allows.
+        errors_in_200: Whether that vendor says HTTP 200 also where the body is an error; it was seen to do both.
         log_size: How many of the newest requests the log keeps.
     """
 
@@ -42,4 +45,6 @@ class SandboxConfig:
     unknown_share: float = 0.005
     companies: int = 2000
     faults: tuple[Fault, ...] = field(default=())
+    credits: CreditPlan = field(default=CreditPlan())
+    errors_in_200: bool = False
     log_size: int = 200_000

@@ -7,7 +7,7 @@ Everything is decided by hashes and by counting requests, never by chance: the s
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,9 +52,28 @@ class FaultBook:
             active.fault.to_json() | {"matched": active.matched, "struck": active.struck} for active in self._active
         ]
 
-    def strike(self, host: str, endpoint: str, symbol: str, now: float, aliases: Sequence[str] = ()) -> list[Fault]:
-        """The faults that hit this request; asking counts as the request. `aliases` are further names of `symbol`."""
-        concerned = [active for active in self._active if active.fault.concerns(host, endpoint, symbol, *aliases)]
+    def strike(  # noqa: PLR0913 - the parts of one request
+        self,
+        host: str,
+        endpoint: str,
+        symbol: str,
+        now: float,
+        aliases: Sequence[str] = (),
+        *,
+        only: Container[str] | None = None,
+        never: Container[str] = (),
+    ) -> list[Fault]:
+        """The faults that hit this request; asking counts as the request. `aliases` are further names of `symbol`.
+
+        `only` and `never` leave out faults by name, uncounted: those of a batch strike its symbols one by one.
+        """
+        concerned = [
+            active
+            for active in self._active
+            if (only is None or active.fault.name in only)
+            and active.fault.name not in never
+            and active.fault.concerns(host, endpoint, symbol, *aliases)
+        ]
         return [active.fault for active in concerned if self._strikes(active, symbol, now)]
 
     def _strikes(self, active: _Active, symbol: str, now: float) -> bool:

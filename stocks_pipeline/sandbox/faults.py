@@ -58,11 +58,23 @@ NEWS_FAULTS = {
     "no_news": "a feed without items",
     "hostile_news": "items with markup, bidirectional marks and orders to the model",
 }
-FAULTS: Mapping[str, str] = {**CALL_FAULTS, **DATA_FAULTS, **LISTING_FAULTS, **CHAT_FAULTS, **NEWS_FAULTS}
+# Faults of the second vendor's bars, symbol by symbol. It also has those of BY_SYMBOL below, with endpoint=time_series.
+SOURCE_FAULTS = {
+    "dividend_basis": "prices adjusted for dividends too; with params days (5) and factor (0.97): for one of 3 %",
+    "split_basis": "a split is not applied: bars older than param days (5) are param ratio (4) times as high",
+    "extra_day": "a bar on the day after the session before the newest weekend or holiday",
+    "wrong_listing": "another security of that symbol, on another exchange in another currency",
+    "one_off": "one bar is param factor (1.05) too high; param days_ago (1)",
+    "nan_close": "the close of the newest param bars (1) is NaN",
+    "plan": "404, not available with this plan",
+}
+BY_SYMBOL = frozenset({*SOURCE_FAULTS, "unknown", "empty", "stale", "missing_day", "x100"})
+FAULTS: Mapping[str, str] = {**CALL_FAULTS, **DATA_FAULTS, **LISTING_FAULTS, **CHAT_FAULTS, **NEWS_FAULTS,
+                             **SOURCE_FAULTS}  # fmt: skip
 _PARAMS = ("seconds", "retry_after", "status", "days", "days_ago", "ratio", "adjusted", "bars", "factor")
 _SPANS = {"ratio": (0.001, 1000), "status": (200, 599), "seconds": (0, 120)}
 ENDPOINTS = ("chart", "quote", "summary", "timeseries", "crumb", "cookie", "consent", "listing", "directory", "chat",
-             "key", "credits", "news", "*")  # fmt: skip
+             "key", "credits", "news", "time_series", "external_quote", "api_usage", "*")  # fmt: skip
 _LISTINGS = ("listing", "directory")
 _SYMBOL_WIDE = ("chart", "quote", "summary")
 _ALSO_CHAT = {"slow": ("chart", "chat"), "truncated": (*_LISTINGS, "chat"), "unknown": _SYMBOL_WIDE,
@@ -71,7 +83,8 @@ _ALSO_CHAT = {"slow": ("chart", "chat"), "truncated": (*_LISTINGS, "chat"), "unk
 
 def _default_endpoints(name: str) -> tuple[str, ...]:
     """Whom a fault is about that names neither endpoint nor host."""
-    kinds = ((LISTING_FAULTS, _LISTINGS), (CHAT_FAULTS, ("chat",)), (NEWS_FAULTS, ("news",)))
+    kinds = ((LISTING_FAULTS, _LISTINGS), (CHAT_FAULTS, ("chat",)), (NEWS_FAULTS, ("news",)),
+             (SOURCE_FAULTS, ("time_series",)))  # fmt: skip
     return _ALSO_CHAT.get(name) or next((ends for names, ends in kinds if name in names), ("chart",))
 
 
@@ -98,8 +111,8 @@ class Fault:
         until_s: Ends so many seconds after it was set.
         host: Only requests to this host.
         endpoint: One of ENDPOINTS. Default: chart; with `unknown` also quote and summary; listing and directory for
-            faults of the listing file; chat for those of the model; news for those of the feed; `slow` and `truncated`
-            also strike the model.
+            faults of the listing file; chat for those of the model; news for those of the feed; time_series for those
+            of the second vendor's bars; `slow` and `truncated` also strike the model.
         params: What FAULTS says about each.
     """
 
@@ -120,7 +133,7 @@ class Fault:
 
     @property
     def sticks(self) -> bool:
-        return self.name in DATA_FAULTS if self.sticky is None else self.sticky
+        return self.name in DATA_FAULTS or self.name in SOURCE_FAULTS if self.sticky is None else self.sticky
 
     def concerns(self, host: str, endpoint: str, *symbols: str) -> bool:
         """Whether it is about such requests at all, before any counting; `symbols` are the names of one thing."""

@@ -52,7 +52,7 @@ class ReplayMarket:
             raise ReplayError(f"no yahoo_*.parquet in {folder}")
         self._histories: dict[str, list[History]] = {}
         for file in files:
-            for symbol, history in _read(file).items():
+            for symbol, history in read_recorded(file).items():
                 self._histories.setdefault(symbol, []).append(history)
         self._listings = _listing_files(folder)
         self._cached = lru_cache(maxsize=_CACHED)(self._series)
@@ -113,7 +113,7 @@ def _listing_files(folder: Path) -> list[_ListingFile]:
     return sorted(found, key=lambda file: file.day)
 
 
-def _read(path: Path) -> dict[str, History]:
+def read_recorded(path: Path) -> dict[str, History]:
     """The symbols of one file whose exchange the sandbox knows."""
     table = pq.read_table(path).combine_chunks().sort_by([("symbol", "ascending"), ("date", "ascending")])
     symbols = table["symbol"].to_pylist()

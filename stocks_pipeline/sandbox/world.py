@@ -6,7 +6,7 @@ that waits, fails and is logged like a real one. What does not: what any vendor 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,12 +17,14 @@ from starlette.routing import Route
 from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.sandbox.chance import chance
 from stocks_pipeline.sandbox.config import SandboxConfig, Span
+from stocks_pipeline.sandbox.credits import Meter
 from stocks_pipeline.sandbox.exchanges import Exchange
 from stocks_pipeline.sandbox.faultbook import FaultBook
 from stocks_pipeline.sandbox.faults import Fault
 from stocks_pipeline.sandbox.invoice import Invoice
 from stocks_pipeline.sandbox.log import Record, RequestLog
 from stocks_pipeline.sandbox.market import Market, SimulatedMarket
+from stocks_pipeline.sandbox.second_source import SecondSource
 
 _LONGEST_HOLD_S = 120.0
 _HUNG_UP = 0
@@ -59,6 +61,8 @@ class World:
         self.config = config
         self.clock = clock or SystemClock()
         self.market: Market = _market(config)
+        self.second_source = SecondSource(config.seed, self.market, config.replay)
+        self.credits = Meter(config.credits)
         self.log = RequestLog(config.log_size)
         self.invoice = Invoice()
         self.faults = FaultBook(config.seed)
@@ -83,45 +87,52 @@ class World:
         self.time_scale = self.config.time_scale
         self.log.reset()
         self.invoice.reset()
+        self.credits.reset()
 
     def now(self, exchange: Exchange) -> int:
         """The world's instant, unix seconds: the end of `today` on the exchange's clock, or the real one."""
         return int(self.clock.time()) if self.today is None else exchange.end_of(self.today)
 
-    def route(
+    def route(  # noqa: PLR0913 - what a path is, each a name at the call
         self,
         path: str,
         endpoint: str,
         handler: Handler,
         methods: tuple[str, ...] = ("GET",),
         names: Namer | None = None,
+        *,
+        by_symbol: Container[str] = (),
     ) -> Route:
         """A route of a vendor: the handler behind latency, faults and the log.
 
         The handler finds faults of the call (`429`, `500`, `malformed`, `html`) and of the data in `call.faults`;
         `slow`, `timeout` and `hang` look alike everywhere and are dealt with here. With `names` the body decides whom
-        faults strike, and a client that hangs up while it waits is not answered: the handler does not run.
+        faults strike, and a client that hangs up while it waits is not answered: the handler does not run. Faults
+        named in `by_symbol` are left to the handler, which adds to `call.faults` what it found for each symbol.
         """
 
         async def answer(request: Request) -> Response:
-            return await self._answer(request, endpoint, handler, names)
+            return await self._answer(request, endpoint, handler, names, by_symbol)
 
         return Route(path, answer, methods=list(methods))
 
-    async def _answer(self, request: Request, endpoint: str, handler: Handler, names: Namer | None) -> Response:
+    async def _answer(
+        self, request: Request, endpoint: str, handler: Handler, names: Namer | None, by_symbol: Container[str]
+    ) -> Response:
         body = await request.body() if names else b""
-        symbol, *aliases = (names(body) if names else ()) or (_symbol_in_url(request),)
+        symbol, *aliases = (names(body) if names else ()) or _symbols_in_url(request)
         call = Call(request, request.scope.get("upstream_host", ""), endpoint, symbol, body=body)
         record = self.log.open(self.clock.time(), call.host, _shown(request), endpoint, symbol)
         began = self.clock.monotonic()
         status = 500  # what the server makes of an exception
         try:
-            call.faults = self.faults.strike(call.host, endpoint, symbol, began, aliases)
-            record.fault = "+".join(fault.name for fault in call.faults)
+            call.faults = self.faults.strike(call.host, endpoint, symbol, began, aliases, never=by_symbol)
+            record.fault = _named(call.faults)
             if await self._is_left_alone(call, record, listens=names is not None):
                 status = _HUNG_UP
                 return Response(status_code=504)  # to a client that hung up, or after the longest hold
             response = handler(call)
+            record.fault = _named(call.faults)
             status = response.status_code
         finally:
             self.log.close(record, status, self.clock.monotonic() - began)
@@ -172,9 +183,16 @@ async def _hung_up(request: Request) -> bool:
     return True
 
 
-def _symbol_in_url(request: Request) -> str:
+def _symbols_in_url(request: Request) -> tuple[str, ...]:
+    """What the URL asks about; a comma list is one thing, with its symbols as further names."""
     asked = request.query_params
-    return str(request.path_params.get("symbol") or asked.get("symbols") or asked.get("s") or "")
+    found = request.path_params.get("symbol") or asked.get("symbols") or asked.get("s")
+    listed = "" if found else asked.get("symbol", "")
+    return (found or listed, *(listed.split(",") if "," in listed else ()))
+
+
+def _named(faults: list[Fault]) -> str:
+    return "+".join(dict.fromkeys(fault.name for fault in faults))
 
 
 def _shown(request: Request) -> str:
