@@ -29,16 +29,21 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
     keys = {key.to_user_string() for key in location.resolve_all_asset_keys()}
     stages = ("symbols", "symbol_batches", "raw_prices", "daily_prices")
     mornings = ("ticker_master", "ticker_data", "ticker_reports", "precompute_summary")
-    assert keys == {f"{market}/{name}" for market in MARKETS for name in stages} | {f"dr/{name}" for name in mornings}
+    validation = {f"us/validation_{name}" for name in ("batches", "results", "summary")}
+    prices = {f"{market}/{name}" for market in MARKETS for name in stages}
+    assert keys == prices | {f"dr/{name}" for name in mornings} | validation
     schedules = {s.name: s.default_status.value for s in repository.schedule_defs}
     assert schedules == {
         **{f"{market}_{name}": "RUNNING" for market in MARKETS for name in ("daily", "standing_checks")},
+        "us_validation": "RUNNING",
         "daily_ticker_fetch": "RUNNING",
         "daily_precompute": "STOPPED",
     }
     sensors = {s.name: s.default_status.value for s in repository.sensor_defs}
     assert sensors == {
+        "alerts": "RUNNING",
         **{f"{market}_chain": "RUNNING" for market in MARKETS},
+        "us_validation_chain": "RUNNING",
         "dead_runs": "RUNNING",
         "dr_precompute": "STOPPED",
         "dr_summary_chain": "RUNNING",
@@ -49,6 +54,9 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
         "dr_fetch",
         "dr_reports",
         "dr_summary",
+        "us_validation_session",
+        "us_validation_results",
+        "us_validation_summary",
     }
 
 

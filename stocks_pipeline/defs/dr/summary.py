@@ -112,6 +112,7 @@ def precompute_summary(context: dg.AssetExecutionContext, lake: LakeResource) ->
             "succeeded": summary.succeeded,
             "failed": summary.failed,
             "skipped": summary.skipped,
+            "failed_symbols": [t for t, s in summary.by_ticker.items() if s["status"] == "failed"],
             "not_there": markdown_table(missing),
             "next_steps": summary.next_steps,
             "path": dg.MetadataValue.path(written.uri),

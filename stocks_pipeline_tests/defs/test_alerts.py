@@ -1,0 +1,308 @@
+"""The sensor `alerts` on a real instance: each failure, late day and summary is told once, whatever dies meanwhile."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from stocks_pipeline.defs.operations.alerts import Memory, alerts_sensor, open_outbox
+from stocks_pipeline.defs.operations.delivery import CAP_S
+from stocks_pipeline.domain.alerts import Alert, Kind, Severity
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.upstream import alert_sinks
+from stocks_pipeline.upstream.control_file import StoreError
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline_tests.fake_feed import codes, refused
+from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
+
+
+class Receiver:
+    """Stands for the webhook: keeps what it was sent, or is down."""
+
+    name = "webhook"
+
+    def __init__(self) -> None:
+        self.got: list[Alert] = []
+        self.down = False
+
+    def send(self, alert: Alert) -> None:
+        if self.down:
+            raise UpstreamError(FailureKind.TRANSIENT, self.name, alert.key, "connection refused")
+        self.got.append(alert)
+
+    def kinds(self) -> list[Kind]:
+        return [alert.kind for alert in self.got]
+
+
+@pytest.fixture
+def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    """What the settings' one sink is."""
+    made = Receiver()
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STOCKS_ALERT_SINKS", "webhook")
+    monkeypatch.setenv("STOCKS_ALERT_WEBHOOK_URL", "http://127.0.0.1:9/unused")
+    monkeypatch.setattr(alert_sinks, "open_sink", lambda _name, **_settings: made)
+    return made
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+class Watch:
+    """The sensor with its cursor, as the daemon keeps it. Events carry real times, so its clock starts with them."""
+
+    def __init__(self, instance: dg.DagsterInstance, defs: dg.Definitions | None = None, *, now: float = 0.0) -> None:
+        self.clock = FakeClock(now or datetime.now(UTC).timestamp())
+        self.instance, self.cursor = instance, None
+        markets = () if defs is None else (MARKET,)
+        self.sensor = alerts_sensor(markets, self.clock)
+        self.repository = (defs or dg.Definitions(assets=[broken], jobs=[broken_job])).get_repository_def()
+
+    def tick(self, *, keep_cursor: bool = True) -> str:
+        """One look; what it said. Without `keep_cursor` the daemon died before it wrote the cursor down."""
+        self.clock.advance(60)
+        with dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursor, repository_def=self.repository
+        ) as context:
+            result = self.sensor.evaluate_tick(context)
+        if keep_cursor:
+            self.cursor = result.cursor
+        assert result.run_requests == []
+        return str(result.skip_message)
+
+
+@dg.asset(
+    name="broken",
+    check_specs=[dg.AssetCheckSpec("strict", asset="broken"), dg.AssetCheckSpec("mild", asset="broken")],
+    partitions_def=dg.StaticPartitionsDefinition([f"2025-12-0{n}" for n in range(1, 8)]),
+)
+def broken(context: dg.AssetExecutionContext) -> Any:
+    """Fails on the first three days, and from then on only its checks do."""
+    if context.partition_key < "2025-12-04":
+        raise dg.Failure(f"no data of {context.partition_key} with sk-0123456789abcdef0123456789abcdef")
+    steps = {"next_step": "stocks retry broken"}
+    yield dg.MaterializeResult(
+        check_results=[
+            dg.AssetCheckResult(check_name="strict", passed=context.partition_key != "2025-12-05", metadata=steps),
+            dg.AssetCheckResult(check_name="mild", passed=False, severity=dg.AssetCheckSeverity.WARN),
+        ]
+    )
+
+
+broken_job = dg.define_asset_job("broken_job", [broken])
+QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run(instance: dg.DagsterInstance, day: int) -> dg.ExecuteInProcessResult:
+    """The asset of one day."""
+    job = dg.Definitions(assets=[broken], jobs=[broken_job]).resolve_job_def("broken_job")
+    return job.execute_in_process(
+        instance=instance, partition_key=f"2025-12-0{day}", raise_on_error=False, run_config=dict(QUIET)
+    )
+
+
+def test_k_failed_runs_are_k_alerts_once(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """E38: each failed run is told once, with its own words, a link, what to do, and no secret."""
+    watch = Watch(instance)
+    assert watch.tick() == "0 new alerts."
+    ids = {run(instance, day).run_id for day in (1, 2, 3)}
+    watch.tick()
+    assert {alert.fields["run_id"] for alert in receiver.got} == ids
+    assert receiver.kinds() == [Kind.RUN_FAILED] * 3
+    for alert, day in zip(receiver.got, (1, 2, 3), strict=True):
+        assert alert.title == f"Run of broken_job failed (2025-12-0{day})"
+        assert f"no data of 2025-12-0{day}" in alert.detail
+        assert "0123456789abcdef" not in alert.detail
+        assert alert.link == f"/runs/{alert.fields['run_id']}"
+        assert alert.next_step == f"stocks status --date 2025-12-0{day}"
+    assert watch.tick() == "0 new alerts."
+    assert len(receiver.got) == 3
+
+
+def test_a_run_that_never_ran_is_told_too(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """A19: a run whose process died, ended by the reaper, calls as well."""
+    watch = Watch(instance)
+    begun = instance.add_run(dg.DagsterRun("asx_prices", status=dg.DagsterRunStatus.STARTED))
+    instance.report_run_failed(begun, message="Its process died.")
+    watch.tick()
+    assert [(a.detail, a.next_step) for a in receiver.got] == [("Its process died.", "stocks status")]
+
+
+def test_failed_checks_are_told_by_severity(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """E38: ERROR and WARN are told apart, passed ones call nobody, and the check's own advice is given."""
+    watch = Watch(instance)
+    assert run(instance, 4).success
+    assert run(instance, 5).success
+    watch.tick()
+    told = {(a.fields["check"], a.severity, tuple(a.fields["partitions"])) for a in receiver.got}
+    assert told == {
+        ("mild", Severity.WARNING, ("2025-12-04",)),
+        ("mild", Severity.WARNING, ("2025-12-05",)),
+        ("strict", Severity.ERROR, ("2025-12-05",)),
+    }
+    strict = next(a for a in receiver.got if a.fields["check"] == "strict")
+    assert (strict.next_step, strict.link) == ("stocks retry broken", "/assets/broken?view=checks")
+    watch.tick()
+    assert len(receiver.got) == 3
+    run(instance, 5)
+    watch.tick()
+    assert len(receiver.got) == 5, "a later evaluation that fails again is news"
+
+
+def test_a_restart_tells_nothing_twice_and_forgets_nothing(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """E38: the daemon dies after it told and before it noted where it was; the next one goes on."""
+    run(instance, 1)
+    Watch(instance).tick(keep_cursor=False)
+    again = Watch(instance)
+    run(instance, 2)
+    again.tick()
+    assert receiver.kinds() == [Kind.RUN_FAILED] * 2
+    again.cursor = None
+    again.tick()
+    assert len(receiver.got) == 2, "also without any cursor"
+
+
+def test_a_dead_sink_loses_nothing(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """E38: while it is down no tick fails and the sensor says what waits; back, it gets everything once."""
+    watch, receiver.down = Watch(instance), True
+    run(instance, 1)
+    said = watch.tick()
+    assert "1 wait for webhook (" in said
+    assert "connection refused" in said
+    run(instance, 2)
+    watch.tick()
+    receiver.down = False
+    watch.clock.advance(CAP_S)
+    said = watch.tick()
+    assert "webhook took 2" in said
+    assert len({a.key for a in receiver.got}) == len(receiver.got) == 2
+
+
+def test_an_old_failure_is_no_news(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """A19: a sensor switched on today does not tell last week."""
+    run(instance, 1)
+    watch = Watch(instance, now=(datetime.now(UTC) + timedelta(days=2)).timestamp())
+    assert watch.tick() == "0 new alerts."
+    assert receiver.got == []
+
+
+def test_a_broken_control_file_fails_the_tick_and_keeps_the_cursor(
+    instance: dg.DagsterInstance, receiver: Receiver
+) -> None:
+    """E38: what cannot be written down is not skipped: the tick fails, and the next one that can tells it."""
+    watch = Watch(instance)
+    watch.tick()
+    run(instance, 1)
+    path = Settings.load().control_db
+    for part in path.parent.glob("control.db*"):
+        part.unlink()
+    path.mkdir()
+    with pytest.raises(StoreError, match="STOCKS_CONTROL_DB"):
+        watch.tick()
+    path.rmdir()
+    watch.tick()
+    assert receiver.kinds() == [Kind.RUN_FAILED]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[MarketDesk]:
+    with market_desk(tmp_path / "lake", *codes(8)) as made:
+        yield made
+
+
+def market_watch(desk: MarketDesk, at: datetime) -> Watch:
+    """The sensor of the desk, which watches the calendar since the evening before `DAY`."""
+    watch = Watch(desk.instance, desk.defs, now=at.timestamp())
+    watch.cursor = Memory(datetime.now(UTC).timestamp(), datetime(2025, 12, 4, 12, tzinfo=UTC).timestamp()).text()
+    return watch
+
+
+def test_a_day_that_nothing_ran_on_is_late_once(desk: MarketDesk, receiver: Receiver) -> None:
+    """A28: a schedule that was off fails nothing, and the missing session calls all the same; the weekend does not."""
+    watch = market_watch(desk, MARKET.calendar().close_at(DAY) + timedelta(hours=2))
+    watch.tick()
+    assert receiver.got == []
+    watch.clock.advance(3_600)
+    watch.tick()
+    watch.clock.advance(86_400)
+    watch.tick()
+    (alert,) = receiver.got
+    assert (alert.kind, alert.key) == (Kind.DAY_LATE, "late:asx:2025-12-05")
+    assert "stocks run asx --date 2025-12-05" in alert.next_step
+
+
+def test_a_day_that_is_there_is_not_late(desk: MarketDesk, receiver: Receiver) -> None:
+    """A28: a merged day calls nobody."""
+    assert desk.list().success
+    assert desk.prices().success
+    assert desk.daily().success
+    market_watch(desk, MARKET.calendar().close_at(DAY) + timedelta(hours=5)).tick()
+    assert Kind.DAY_LATE not in receiver.kinds()
+
+
+def test_a_batch_that_failed_is_told_with_its_run_and_its_checks(desk: MarketDesk, receiver: Receiver) -> None:
+    """B36: one failed batch of three: the run calls, with the batch's name and what was wrong."""
+    desk.feed.script = {f"{s}.AX": refused(f"{s}.AX") for s in codes(8)[3:6]}
+    watch = Watch(desk.instance, desk.defs)
+    assert desk.list().success
+    assert not desk.prices().success
+    watch.tick()
+    (failed,) = [a for a in receiver.got if a.kind is Kind.RUN_FAILED]
+    assert "2025-12-05|1" in failed.detail
+    assert failed.next_step == "stocks status --date 2025-12-05"
+    for alert in receiver.got:
+        assert alert.link
+        assert alert.next_step
+
+
+def summary(instance: dg.DagsterInstance, asset: str, partition: str, **metadata: Any) -> None:
+    """What a summary asset records."""
+    event = dg.AssetMaterialization(asset.split("/"), partition=partition, metadata=metadata)
+    instance.report_runless_asset_event(event)
+
+
+def test_a_validation_session_ends_with_the_seeds_event(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """D25: WorkflowCompleted and WorkflowFailed, each with the seed's fields, once."""
+    watch = Watch(instance)
+    counts = {"session_id": "session-1", "total_symbols": 3, "passed_count": 2, "failed_count": 1}
+    for _ in range(2):
+        summary(instance, "us/validation_summary", "2026-01-05", status="completed", failed_symbols=["TSLA"], **counts)
+        watch.tick()
+    (done,) = receiver.got
+    assert (done.kind, done.severity) == (Kind.WORKFLOW_COMPLETED, Severity.WARNING)
+    assert done.fields == {**counts, "failed_symbols": ["TSLA"]}
+    why = {"failure_reason": "the key was refused", "failure_step": "us/validation_results"}
+    summary(instance, "us/validation_summary", "2026-01-06", status="failed", **counts, **why)
+    watch.tick()
+    assert (receiver.got[1].kind, receiver.got[1].fields) == (Kind.WORKFLOW_FAILED, why)
+
+
+def test_a_morning_ends_with_the_same_event(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """D25: reports completed, and a morning without any; counted again without a change it is silent."""
+    watch = Watch(instance)
+    none = {"total_tickers": 2, "succeeded": 0, "failed": 2, "skipped": 0, "next_steps": "stocks dead-letters"}
+    all_ = {"total_tickers": 2, "succeeded": 2, "failed": 0, "skipped": 0, "next_steps": "Nothing to do."}
+    for status, told in (("failed", none), ("completed", all_), ("completed", all_)):
+        summary(instance, "dr/precompute_summary", "2026-11-20", status=status, failed_symbols=[], **told)
+        watch.tick()
+    assert receiver.kinds() == [Kind.WORKFLOW_FAILED, Kind.WORKFLOW_COMPLETED]
+    assert [a.severity for a in receiver.got] == [Severity.ERROR, Severity.INFO]
+    assert receiver.got[0].next_step == "stocks dead-letters"
+
+
+def test_an_outbox_is_read_where_the_settings_say(instance: dg.DagsterInstance, receiver: Receiver) -> None:
+    """E38: alerts lie in the control file, so another process of the desk can see what waits."""
+    receiver.down = True
+    watch = Watch(instance)
+    run(instance, 1)
+    watch.tick()
+    box = open_outbox(Settings.load(), watch.clock)
+    assert box.waiting() == {"webhook": 1}
+    box.close()
