@@ -22,8 +22,8 @@ def greens(desk: WorldDesk) -> list[str]:
 
 
 def books_agree(desk: WorldDesk) -> None:
-    """Invoice = ledger = budget, to the last digit. An answer that could not be read may have been billed, by a sum that
-    nobody here can know: it is in the ledger without a cost, and the budget counts its worst case.
+    """Invoice = ledger = budget, to the last digit. An answer that could not be read may have been billed, by a sum
+    that nobody here can know: it is in the ledger without a cost, and the budget counts its worst case.
     """
     unknown = [row for row in desk.ledger() if row["cost_usd"] is None]
     (billed, cost), (paid, known) = desk.invoice(), desk.paid()
