@@ -59,10 +59,10 @@ def model(found: Settings) -> Sequence[Finding]:
     from stocks_pipeline.defs.resources import NarratorResource
 
     what = f"{found.llm.model} at {found.llm.base_url if found.upstream == 'live' else found.sandbox_url}"
-    if found.upstream == "sandbox" and not healthy(found.sandbox_url):
-        return [warned("model", f"{what} is not asked: no sandbox answers", "start it with: stocks sandbox")]
     if not found.control_db.exists():
         return [ok("model", f"{what} is not asked before the first run")]
+    if found.upstream == "sandbox" and not healthy(found.sandbox_url):
+        return [warned("model", f"{what} is not asked: no sandbox answers", "start it with: stocks sandbox")]
     if found.upstream == "live" and found.llm.api_key is None:
         do = "export STOCKS_LLM_API_KEY; without it no report can be written"
         return [warned("model", f"{what} is not asked: STOCKS_LLM_API_KEY is not set", do)]

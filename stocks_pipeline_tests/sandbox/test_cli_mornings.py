@@ -145,7 +145,9 @@ def test_a_morning_breaks_is_seen_and_is_healed(cli: Cli) -> None:
     assert sum(ran["failed"].values()) == 1
 
     code, dead = cli.json("dead-letters", "--json")
-    steps = {row["ticker"]: (row["step"], row["tries"] > 0, bool(row["why"]), bool(row["do"])) for row in dead["failed"]}
+    steps = {
+        row["ticker"]: (row["step"], row["tries"] > 0, bool(row["why"]), bool(row["do"])) for row in dead["failed"]
+    }
     assert (code, steps) == (0, {"SIA19": ("data", True, True, True), "VENTURE19": ("report", True, True, True)})
     code, out, _ = cli.run("dead-letters", "--date", str(DAY), "--limit", "1")
     assert (code, "2 failed" in out, "1 of 2" in out, "stocks retry dr" in out) == (0, True, True, True)
