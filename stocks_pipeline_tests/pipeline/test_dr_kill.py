@@ -88,8 +88,8 @@ def morning(stocks: StocksDesk) -> StocksDesk:
 def test_five_kills_and_a_whole_morning(morning: StocksDesk, seed: int) -> None:
     """B13, C12: after each of five kills at seeded points every file is whole, what was a report is one, and an answer
     that had reached the disk is never asked for again. The run after them writes the rest: ten reports, ten kept
-    answers for ten settled rows; the vendor billed those, and what a kill tore out of the last second, and nothing else; no
-    job and no run is left in progress.
+    answers for ten settled rows. The vendor billed those, what a kill tore out of the last second, and nothing else;
+    no job and no run is left in progress.
     """
     chance = random.Random(seed)  # noqa: S311 - repeatable points, no secret
     books = Books(morning)
