@@ -14,6 +14,7 @@ from stocks_pipeline.defs.market import market_definitions
 from stocks_pipeline.defs.operations import operations_definitions
 from stocks_pipeline.defs.resources import production
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.definitions import validation_definitions
 
 MARKETS = {market.name: market for market in (ASX, US)}
 """Every market of this desk, by name. A second one is one more declaration here."""
@@ -24,6 +25,7 @@ def build_defs(resources: Mapping[str, object]) -> dg.Definitions:
     return dg.Definitions.merge(
         *(market_definitions(market) for market in MARKETS.values()),
         dr_definitions(),
+        validation_definitions(),
         operations_definitions(list(MARKETS.values())),
         dg.Definitions(resources=resources, executor=dg.in_process_executor),
     )

@@ -172,19 +172,29 @@ def parse_daily_key(key: str) -> date:
     return _day_of(_DAILY, key, "market/daily/YYYY-MM-DD.parquet")
 
 
+def validation_prefix(market: str) -> str:
+    """Prefix of all validation sessions of a market."""
+    return f"{_market(market)}/validation/"
+
+
+def validation_calls_prefix(market: str, day: date | str) -> str:
+    """Prefix of the requests to the second vendor that one session sent."""
+    return f"{validation_prefix(market)}{_day(day)}/calls/"
+
+
 def validation_session_key(market: str, day: date | str) -> str:
     """The record of one validation session: its plan and batches."""
-    return f"{_market(market)}/validation/{_day(day)}/session.json"
+    return f"{validation_prefix(market)}{_day(day)}/session.json"
 
 
 def validation_batch_key(market: str, day: date | str, batch: int) -> str:
     """Results of one batch of a validation session."""
-    return f"{_market(market)}/validation/{_day(day)}/batch-{_number(batch)}.parquet"
+    return f"{validation_prefix(market)}{_day(day)}/batch-{_number(batch)}.parquet"
 
 
 def validation_summary_key(market: str, day: date | str) -> str:
     """Counts and verdict of one validation session."""
-    return f"{_market(market)}/validation/{_day(day)}/summary.json"
+    return f"{validation_prefix(market)}{_day(day)}/summary.json"
 
 
 def ticker_master_key() -> str:
@@ -236,4 +246,4 @@ def llm_answer_key(fingerprint: str) -> str:
 
 def validation_call_key(market: str, day: date | str, moment: str, number: int) -> str:
     """One request to the second vendor: what the audit of its credits reads."""
-    return f"{_market(market)}/validation/{_day(day)}/calls/{encode_symbol(moment)}-{number}.json"
+    return f"{validation_calls_prefix(market, day)}{encode_symbol(moment)}-{number}.json"

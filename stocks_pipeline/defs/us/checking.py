@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -21,17 +21,22 @@ from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.schemas import VALIDATION_RESULTS
 from stocks_pipeline.domain.validation import validate
 from stocks_pipeline.domain.validation_session import Session
-from stocks_pipeline.domain.validation_types import SymbolResult, could_not_check
+from stocks_pipeline.domain.validation_types import Status, SymbolResult, could_not_check
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.answers import NoPrices
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.reader import PriceReader
 from stocks_pipeline.storage.tables import Stored, read_table, write_table
-from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
+from stocks_pipeline.upstream.limits import Cancelled
 
 SOURCE = "twelvedata"
 MARGIN_DAYS = 5
 """Calendar days asked for beyond the lookback, so that a holiday does not leave nothing to compare."""
+
+
+Verdicts = dict[str, tuple[SymbolResult, datetime]]
+"""By symbol: what was found, and when."""
 
 
 class SecondVendor(Protocol):
@@ -68,45 +73,57 @@ class BatchCheck:
 
     def stored(self, batch: int) -> Checked | None:
         """The stored results of this session, if every symbol was checked; None: there is something to do."""
-        key = layout.validation_batch_key(self.market, self.day, batch)
-        if not self.lake.exists(key):
+        kept = self._kept(batch)
+        symbols = self.session.batches[batch].symbols
+        if len(kept) < len(symbols):
             return None
-        rows = read_table(self.lake, key, VALIDATION_RESULTS).to_pylist()
-        results = tuple(_result(row) for row in rows)
-        known = {row["session_id"] for row in rows}
-        if known != {self.session.session_id} or not all(result.status.checked for result in results):
-            return None
-        return Checked(batch, results, self._write(batch, results), 0.0)
+        self.book.settle(batch)
+        return Checked(batch, tuple(kept[s][0] for s in symbols), self._write(batch, kept), 0.0)
 
     def check(self, batch: int) -> Checked:
-        """Ask, compare, store; the session's record says how it ended.
+        """Ask for what has no verdict yet, compare, store; the session's record says how it ended.
 
         Raises:
             UpstreamError: nothing of the batch could be checked; AUTH and QUOTA_DAY leave it pending.
+            Cancelled: the run was stopped; the batch is pending.
         """
         started = self.clock.monotonic()
         self.book.start(batch)
+        symbols, kept, now = self.session.batches[batch].symbols, self._kept(batch), self.clock.now
         try:
-            results = self._results(self.session.batches[batch].symbols)
-            stored = self._write(batch, results)
+            asked = [symbol for symbol in symbols if symbol not in kept]
+            fresh = {result.symbol: (result, now()) for result in self._results(asked, alone=not kept)}
+            stored = self._write(batch, {symbol: (kept | fresh)[symbol] for symbol in symbols})
         except UpstreamError as error:
-            if error.kind in {FailureKind.AUTH, FailureKind.QUOTA_DAY}:
-                self.book.put_back(batch, str(error))
-            else:
-                self.book.fail(batch, str(error))
+            waits = error.kind in {FailureKind.AUTH, FailureKind.QUOTA_DAY}
+            (self.book.put_back if waits else self.book.fail)(batch, str(error))
+            raise
+        except Cancelled:
+            self.book.put_back(batch, "the run was stopped")
             raise
         except Exception as error:
-            self.book.fail(batch, str(error))
+            self.book.fail(batch, redact(f"{type(error).__name__}: {error}"))
             raise
         self.book.complete(batch)
+        results = tuple((kept | fresh)[symbol][0] for symbol in symbols)
         return Checked(batch, results, stored, self.clock.monotonic() - started)
 
-    def _results(self, symbols: Sequence[str]) -> tuple[SymbolResult, ...]:
+    def _kept(self, batch: int) -> Verdicts:
+        """The verdicts of this session that are stored; a symbol that could not be checked is asked for again."""
+        rows = _rows(self.lake, self.market, self.day, batch, self.session)
+        return {row["symbol"]: (_result(row), row["validated_at"]) for row in rows if Status(row["status"]).checked}
+
+    def _results(self, symbols: Sequence[str], *, alone: bool) -> tuple[SymbolResult, ...]:
+        """A result for every symbol; `alone`: these are all of the batch, so that none answered means it failed."""
         start = self.day - timedelta(days=self.session.lookback_days + MARGIN_DAYS)
-        answers = self.vendor.daily(symbols, start=start, end=self.day, stop=self.stop)
+        try:
+            answers = self.vendor.daily(symbols, start=start, end=self.day, stop=self.stop)
+        except UpstreamError as error:
+            answers = dict.fromkeys(symbols, error)
         failures = [a for a in answers.values() if isinstance(a, UpstreamError)]
-        if len(failures) == len(symbols) and any(f.kind is not FailureKind.PERMANENT for f in failures):
-            raise next(f for f in failures if f.kind is not FailureKind.PERMANENT)
+        passing = [f for f in failures if f.kind is not FailureKind.PERMANENT]
+        if alone and passing and len(failures) == len(symbols):
+            raise passing[0]
         return tuple(self._verdict(symbol, answers[symbol]) for symbol in symbols)
 
     def _verdict(self, symbol: str, answer: Any) -> SymbolResult:
@@ -117,65 +134,59 @@ class BatchCheck:
         first = self.day - timedelta(days=self.session.lookback_days)
         return validate(
             symbol,
-            self._own(symbol, first),
-            answer.filter(pc.greater_equal(answer.column("session"), pa.scalar(first, pa.date32()))),
+            self._own(symbol),
+            answer,
             profile=self.session.profile,
             sessions=self.calendar.sessions(max(first, self.calendar.first), min(self.day, self.calendar.last)),
             newest=self.day,
             source=SOURCE,
         )
 
-    def _own(self, symbol: str, first: date) -> Any | None:
-        """Our bars of the symbol in the window, as known on the day; None without any."""
+    def _own(self, symbol: str) -> Any | None:
+        """Our bars of the symbol; None without any."""
         if self._prices is None:
             return None
-        ours = self._prices.filter(pc.equal(self._prices.column("symbol"), pa.scalar(symbol)))
-        ours = ours.filter(pc.greater_equal(ours.column("session"), pa.scalar(first, pa.date32())))
-        return ours if ours.num_rows else None
+        return self._prices.filter(pc.equal(self._prices.column("symbol"), pa.scalar(symbol)))
 
     @cached_property
     def _prices(self) -> Any | None:
-        """Our prices of the window, read once for the session."""
+        """Our prices as known on the day, read once; what lies before the window shows what is stale."""
         from stocks_pipeline.domain.schemas import PRICES
 
-        start = self.day - timedelta(days=self.session.lookback_days)
+        start = self.day - timedelta(days=self.session.lookback_days + MARGIN_DAYS)
         try:
             found = PriceReader(self.lake, self.market).load_date_range(start, self.day, as_of=self.day, arrow=True)
         except NoPrices:
             return None
         return found.select(PRICES.names)
 
-    def _write(self, batch: int, results: Sequence[SymbolResult]) -> Stored:
-        now = self.clock.now()
+    def _write(self, batch: int, verdicts: Verdicts) -> Stored:
         rows = []
-        for result in results:
-            record = result.to_record(self.session.session_id, now)
+        for result, at in verdicts.values():
+            record = result.to_record(self.session.session_id, at)
             causes = dict.fromkeys(issue.cause.value for issue in result.issues)
-            rows.append(
-                {
-                    **record,
-                    "issues": json.dumps(record["issues"], ensure_ascii=False),
-                    "causes": ", ".join(causes),
-                    "validated_at": now,
-                    "batch_number": batch,
-                }
-            )
+            issues = json.dumps(record["issues"], ensure_ascii=False)
+            more = {"causes": ", ".join(causes), "validated_at": at, "batch_number": batch}
+            rows.append({**record, "issues": issues, **more})
         table = pa.Table.from_pylist(rows, schema=VALIDATION_RESULTS)
         key = layout.validation_batch_key(self.market, self.day, batch)
         return write_table(self.lake, key, table, VALIDATION_RESULTS, volatile=("validated_at",))
 
 
-def _result(row: Mapping[str, Any]) -> SymbolResult:
-    return SymbolResult.from_record({**row, "issues": json.loads(row["issues"])})
-
-
 def stored_results(lake: Lake, market: str, day: date, session: Session) -> dict[int, tuple[SymbolResult, ...]]:
     """The results of the session's batches that are stored, by batch number."""
-    found = {}
-    for batch in session.batches:
-        key = layout.validation_batch_key(market, day, batch.batch_number)
-        if lake.exists(key):
-            rows = read_table(lake, key, VALIDATION_RESULTS).to_pylist()
-            if {row["session_id"] for row in rows} == {session.session_id}:
-                found[batch.batch_number] = tuple(_result(row) for row in rows)
-    return found
+    found = {b.batch_number: _rows(lake, market, day, b.batch_number, session) for b in session.batches}
+    return {number: tuple(map(_result, rows)) for number, rows in found.items() if rows}
+
+
+def _rows(lake: Lake, market: str, day: date, batch: int, session: Session) -> list[dict[str, Any]]:
+    """The stored rows of one batch of this session; those of a session that was replaced are not."""
+    key = layout.validation_batch_key(market, day, batch)
+    if not lake.exists(key):
+        return []
+    rows = read_table(lake, key, VALIDATION_RESULTS).to_pylist()
+    return [row for row in rows if row["session_id"] == session.session_id]
+
+
+def _result(row: Mapping[str, Any]) -> SymbolResult:
+    return SymbolResult.from_record({**row, "issues": json.loads(row["issues"])})

@@ -18,6 +18,10 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
 
 
+class OtherSessionError(ValueError):
+    """The day has a session about something else, which is not replaced unasked."""
+
+
 @dataclass(frozen=True)
 class SessionBook:
     """The session of one day of one market."""
@@ -29,12 +33,26 @@ class SessionBook:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, symbols: Sequence[str], plan: Plan, *, lookback_days: int, profile: Profile, anew: bool) -> Session:
-        """The day's session: the stored one if it is about the same, else a new one."""
-        stored = self.get()
-        if stored and not anew and _about(stored) == (list(dict.fromkeys(symbols)), lookback_days, profile):
-            return stored
+        """The day's session: the stored one if it is about the same, else a new one.
+
+        A day has one session. One about fewer symbols gives way to one about more; any other only when `anew` says so.
+
+        Raises:
+            OtherSessionError: the day's session is about other symbols, another lookback or another profile.
+        """
+        stored, wanted = self.get(), list(dict.fromkeys(symbols))
+        if stored and not anew:
+            about = [s for batch in stored.batches for s in batch.symbols]
+            same = set(about) == set(wanted)
+            if same and (stored.lookback_days, stored.profile) == (lookback_days, profile):
+                return stored
+            if same or not set(about) < set(wanted):
+                raise OtherSessionError(
+                    f"{self.day} has a session of {stored.total_symbols} symbols, {stored.profile} profile, "
+                    f"{stored.lookback_days} days ({stored.status}); replace it with --anew (in the UI: anew: true)"
+                )
         unique = str(uuid.uuid4())
-        session = Session.new(unique, symbols, plan, self.clock.now(), lookback_days=lookback_days, profile=profile)
+        session = Session.new(unique, wanted, plan, self.clock.now(), lookback_days=lookback_days, profile=profile)
         return self._save(session)
 
     def get(self) -> Session | None:
@@ -57,6 +75,14 @@ class SessionBook:
     def complete(self, batch: int) -> Session:
         """Every symbol of the batch has its result, stored."""
         return self._move(batch, lambda found: found.completed(self.clock.now()))
+
+    def settle(self, batch: int) -> Session:
+        """The batch is stored whole: a run that died between storing it and saying so is made good."""
+        session = self.get()
+        if session is None or session.batches[batch].status is not State.COMPLETED:
+            self.start(batch)
+            return self.complete(batch)
+        return session
 
     def fail(self, batch: int, message: str) -> Session:
         """The batch could not be checked."""
@@ -92,7 +118,3 @@ def _way(before: Batch, after: Batch) -> list[Batch]:
     if before.status is State.PROCESSING and after.status is State.PROCESSING:
         return [before.put_back("its run died"), after]
     return [after]
-
-
-def _about(session: Session) -> tuple[list[str], int, Profile]:
-    return [s for batch in session.batches for s in batch.symbols], session.lookback_days, session.profile

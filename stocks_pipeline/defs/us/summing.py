@@ -46,10 +46,14 @@ def sum_up(lake: Lake, market: str, day: date) -> Summed | None:
     count = {status: sum(r.status is status for r in results) for status in Status}
     failed_batches = [b for b in session.batches if b.status is State.FAILED]
     missing = session.total_symbols - len(results)
+    failed = [r for r in results if r.status is Status.FAILED and not r.harmless]
     document: dict[str, Any] = {
+        "event": _event(session.status),
         "session_id": session.session_id,
         "date": day.isoformat(),
         "status": session.status.value,
+        "profile": session.profile.value,
+        "lookback_days": session.lookback_days,
         "total_symbols": session.total_symbols,
         "total_batches": session.total_batches,
         "passed_count": count[Status.PASSED],
@@ -58,20 +62,50 @@ def sum_up(lake: Lake, market: str, day: date) -> Summed | None:
         "error_count": count[Status.ERROR],
         "deferred_count": count[Status.DEFERRED] + missing,
         "batches": session.count(),
-        "failed_symbols": [r.symbol for r in results if r.status is Status.FAILED and not r.harmless],
-        "event": "WorkflowFailed" if failed_batches or session.status is not State.COMPLETED else "WorkflowCompleted",
+        "failed_symbols": [r.symbol for r in failed],
+        "next_steps": _next_step(day, len(failed), count[Status.ERROR] + count[Status.DEFERRED] + missing),
     }
     if failed_batches:
         document["failure_step"] = f"batch_{failed_batches[0].batch_number}"
         document["failure_reason"] = failed_batches[0].error_message
-    return Summed(document, results, missing, _audit(lake, market, day))
+    spent = audit_calls(lake, market, day)
+    document["credits_used"] = sum(spent.per_day.values())
+    return Summed(document, results, missing, spent)
 
 
-def _audit(lake: Lake, market: str, day: date) -> Audit:
-    """The day's calls held against the plan, on the vendor's clock (scaled where the sandbox's minute is shorter)."""
+def _event(state: State) -> str | None:
+    """The seed's name of how a session ended; None while batches wait for credits: it has not ended."""
+    return {State.COMPLETED: "WorkflowCompleted", State.FAILED: "WorkflowFailed"}.get(state)
+
+
+def _next_step(day: date, failed: int, unchecked: int) -> str:
+    """What a person does now."""
+    look = f"stocks validation results --date {day} --status failed" if failed else ""
+    heal = f"stocks validation retry --date {day}" if unchecked else ""
+    return "; ".join(step for step in (look, heal) if step) or "Nothing to do."
+
+
+def audit_calls(lake: Lake, market: str, day: date) -> Audit:
+    """Every call of the UTC days on which the session's calls were sent, held against the plan.
+
+    Those of other sessions count too: they share the credits. On the vendor's clock, that is, scaled where the
+    sandbox's minute is shorter; a scaled day is no day, so its cap is audited only in real time.
+    """
     settings = Settings.load().second_vendor
     plan, scale = plan_named(settings.plan), VENDOR_MINUTE_S / settings.minute_s
-    prefix = layout.validation_call_key(market, day, "X", 0).rpartition("/")[0] + "/"
-    calls = [json.loads(lake.read(key)) for key in lake.list(prefix)]
-    sent = [(datetime.fromisoformat(c["at"]).timestamp() * scale, int(c["credits"])) for c in calls]
+    mine = [_sent(lake, key) for key in lake.list(layout.validation_calls_prefix(market, day))]
+    days = {at.date() for at, _ in mine}
+    others = (key for key in lake.list(layout.validation_prefix(market)) if _on(key, days, day))
+    sent = [(at.timestamp() * scale, used) for at, used in (*mine, *(_sent(lake, key) for key in others))]
     return audit(sent, plan.credits_per_minute, plan.credits_per_day if scale == 1 else None)
+
+
+def _on(key: str, days: set[date], but: date) -> bool:
+    """Whether it is a call of another session that was sent on one of the UTC days."""
+    _, _, after = key.partition("/calls/")
+    return bool(after) and f"/{but.isoformat()}/" not in key and any(after.startswith(f"{d:%Y%m%d}T") for d in days)
+
+
+def _sent(lake: Lake, key: str) -> tuple[datetime, int]:
+    call = json.loads(lake.read(key))
+    return datetime.fromisoformat(call["at"]), int(call["credits"])

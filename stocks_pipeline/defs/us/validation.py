@@ -19,9 +19,9 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.evidence import markdown_table
 from stocks_pipeline.defs.listing import stored_plan
 from stocks_pipeline.defs.resources import LakeResource, TwelveDataResource
-from stocks_pipeline.defs.selection import choose
+from stocks_pipeline.defs.selection import SelectionError, choose
 from stocks_pipeline.defs.us import US
-from stocks_pipeline.defs.us.session_book import SessionBook
+from stocks_pipeline.defs.us.session_book import OtherSessionError, SessionBook
 from stocks_pipeline.defs.us.verdicts import failed_rows, verdict_checks
 from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.validation_types import Profile, Status
@@ -68,13 +68,16 @@ def validation_batches(
     if split is None:
         raise dg.Failure(f"{day} has no symbols yet; run: stocks run us --date {day}", allow_retries=False)
     plan = plan_named(Settings.load().second_vendor.plan)
-    session = SessionBook(store, US.name, day, clock).open(
-        choose(split.symbols, None, config.symbols),
-        plan,
-        lookback_days=config.lookback_days,
-        profile=Profile(config.profile),
-        anew=config.anew,
-    )
+    try:
+        session = SessionBook(store, US.name, day, clock).open(
+            choose(split.symbols, None, config.symbols),
+            plan,
+            lookback_days=config.lookback_days,
+            profile=Profile(config.profile),
+            anew=config.anew,
+        )
+    except (SelectionError, OtherSessionError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     numbers = [str(batch.batch_number) for batch in session.batches]
     context.instance.add_dynamic_partitions(batch_partitions(US.name).name or "", numbers)
     return dg.MaterializeResult(
@@ -109,13 +112,14 @@ def validation_results(
     from stocks_pipeline.defs.us.checking import BatchCheck
 
     store, stop = lake.open(), threading.Event()
-    [day] = {parse_batch_key(key)[0] for key in context.partition_keys}
+    days = {parse_batch_key(key)[0] for key in context.partition_keys}
+    if len(days) > 1:
+        raise dg.Failure(f"One session a run, not {len(days)}: start a run for each day.", allow_retries=False)
+    day = min(days)
     book = SessionBook(store, US.name, day, clock)
     session = book.get()
     if session is None:
-        raise dg.Failure(
-            f"{day} has no validation session; materialize us/validation_batches first", allow_retries=False
-        )
+        raise _no_session(day)
     plan = plan_named(Settings.load().second_vendor.plan)
     with twelve_data.open(store, US.name, day) as vendor:
         work = BatchCheck(US.name, day, session, book, store, vendor, clock, US.calendar(), stop)
@@ -155,15 +159,15 @@ def validation_summary(context: dg.AssetExecutionContext, lake: LakeResource) ->
     day, store = date.fromisoformat(context.partition_key), lake.open()
     summed = sum_up(store, US.name, day)
     if summed is None:
-        raise dg.Failure(
-            f"{day} has no validation session; materialize us/validation_batches first", allow_retries=False
-        )
+        raise _no_session(day)
     written = store.write(layout.validation_summary_key(US.name, day), json.dumps(summed.document, indent=1).encode())
     names = ("prices_agree", "all_checked")
     checks = {check.name: check for check in verdict_checks(summed.results, summed.missing)}
     return dg.MaterializeResult(
         metadata={
             **{name: value for name, value in summed.document.items() if isinstance(value, int | str)},
+            "batches": dg.MetadataValue.json(summed.document["batches"]),
+            "failed_symbols": dg.MetadataValue.json(summed.document["failed_symbols"]),
             "failed": markdown_table(failed_rows(summed.results)),
             "path": dg.MetadataValue.path(written.uri),
         },
@@ -186,6 +190,14 @@ def validation_summary(context: dg.AssetExecutionContext, lake: LakeResource) ->
                 metadata={"worst_minute": summed.audit.worst_minute, "calls": summed.audit.calls},
             ),
         ],
+    )
+
+
+def _no_session(day: date) -> dg.Failure:
+    return dg.Failure(
+        f"{day} has no validation session; materialize us/validation_batches first, or run: "
+        f"stocks validate --date {day}",
+        allow_retries=False,
     )
 
 

@@ -1,0 +1,111 @@
+"""Resources of vendors that must be paid, by the call or by a plan: the model that writes, and the second price vendor.
+
+What belongs here: thin adapters like those of resources.py, which lists them all. What does not: budgets and credits
+themselves (upstream/budget.py, upstream/limits.py).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.defs.limiters import upstream_limiter
+from stocks_pipeline.settings import SettingError, Settings
+from stocks_pipeline.storage.lake import Lake
+
+if TYPE_CHECKING:
+    from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
+    from stocks_pipeline.upstream.twelve_data import TwelveData
+
+
+class NarratorResource(dg.ConfigurableResource[Any]):
+    """The model that writes the reports: any OpenAI-compatible service."""
+
+    @contextmanager
+    def open(self, store: "AnswerStore", record: Callable[["LlmCall"], None]) -> Iterator["Narrator"]:
+        """A gateway for the length of one step; `store` keeps paid answers, `record` takes a row for every call.
+
+        Raises:
+            SettingError: live without STOCKS_LLM_API_KEY.
+        """
+        from stocks_pipeline.domain.reports.answer import response_format
+        from stocks_pipeline.upstream.budget import Budget
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.narrator import Narrator
+
+        settings = Settings.load()
+        llm, clock = settings.llm, SystemClock()
+        gateway = Narrator(
+            base_url=llm.base_url if settings.base_url is None else f"{settings.base_url}/openrouter.ai/api/v1",
+            api_key=_llm_key(settings),
+            model=llm.model,
+            temperature=llm.temperature,
+            schema=response_format()["json_schema"]["schema"],
+            clock=clock,
+            limiter=upstream_limiter(settings, "model", llm.concurrency),
+            store=store,
+            budget=Budget(settings.control_db, llm.budget_usd, clock=clock),
+            record=record,
+            policy=RetryPolicy(attempts=3, budget_s=3 * llm.timeout_s, base_s=1.0),
+            timeout_s=llm.timeout_s,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
+class TwelveDataResource(dg.ConfigurableResource[Any]):
+    """The second vendor, within what its plan allows a minute and a day, over all processes."""
+
+    @contextmanager
+    def open(self, lake: Lake, market: str, day: date) -> Iterator["TwelveData"]:
+        """A gateway for the length of one step; every call is kept in the lake, for the audit of its credits.
+
+        Raises:
+            SettingError: live without STOCKS_TWELVE_DATA_API_KEY.
+        """
+        from stocks_pipeline.defs.us.calls import CallLog
+        from stocks_pipeline.domain.plans import plan_named
+        from stocks_pipeline.upstream.http import RetryPolicy
+        from stocks_pipeline.upstream.limits import Rate, open_limiter
+        from stocks_pipeline.upstream.twelve_data import TwelveData
+
+        settings, clock = Settings.load(), SystemClock()
+        vendor = settings.second_vendor
+        if settings.base_url is None and vendor.api_key is None:
+            raise SettingError("STOCKS_TWELVE_DATA_API_KEY is not set; live validation needs the vendor's key")
+        plan = plan_named(vendor.plan)
+        rates = [Rate(plan.credits_per_minute, vendor.minute_s)]
+        daily = plan.credits_per_day
+        limiter = open_limiter(
+            str(settings.control_db), "twelvedata", rates, clock=clock, upstream="twelvedata", daily=daily
+        )
+        gateway = TwelveData(
+            base_url=settings.base_url,
+            api_key=vendor.api_key or "sandbox",
+            limiter=limiter,
+            clock=clock,
+            policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s),
+            record=CallLog(lake, market, day).record,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
+def _llm_key(settings: Settings) -> str:
+    """The key of the model's service; the sandbox takes any.
+
+    Raises:
+        SettingError: live without one. Its value is never shown.
+    """
+    if settings.base_url is not None:
+        return "sk-sandbox"
+    if settings.llm.api_key is None:
+        raise SettingError("STOCKS_LLM_API_KEY is not set; live reports need the key of STOCKS_LLM_BASE_URL")
+    return settings.llm.api_key
