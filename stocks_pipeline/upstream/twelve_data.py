@@ -1,0 +1,204 @@
+"""Daily bars from Twelve Data, the second vendor that prices are compared with: one request a call, credits first.
+
+What belongs here: sending, charging, and comparing the vendor's count of credits with ours. What does not: what an
+answer means (twelve_data_answers.py), which symbols go together (domain/plans.py knows how many).
+
+A request costs one credit a symbol, charged to the limiter before it is sent, whatever becomes of it: the vendor may
+count a refused one as well. The limiter allows no more in *any* minute than the vendor does in a minute of the clock,
+so a higher count than ours means that somebody else uses the key; everyone then waits for the next minute.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.domain.plans import LARGEST_REQUEST
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_transport
+from stocks_pipeline.upstream.http import RetryPolicy, call
+from stocks_pipeline.upstream.limits import Limiter
+from stocks_pipeline.upstream.twelve_data_answers import UPSTREAM, Asked, Reply, minute_ends_in, read_answer
+
+HOST = "api.twelvedata.com"
+DEFAULT_POLICY = RetryPolicy(attempts=3, budget_s=90.0, rate_attempts=5)
+_LARGEST_SERIES = 5000
+_MAX_BYTES = 128_000_000  # 120 symbols of 5000 bars have some 80 MB
+_SHORTEST_KEY = 6
+
+
+@dataclass(frozen=True)
+class SentCall:
+    """One request as it was sent, for the audit (domain/credit_audit.py).
+
+    `at`: seconds since 1970, just before sending; `credits`: what the limiter was charged. `status`: the vendor's
+    number, that of the body where it differs; None for no answer. `credits_used`, `credits_left`: the vendor's own
+    count of its present minute, where it told. `strangers`: how many of those were not ours.
+    """
+
+    at: float
+    credits: int
+    status: int | None
+    credits_used: int | None
+    credits_left: int | None
+    symbols: tuple[str, ...]
+    strangers: int = 0
+
+
+class TwelveData:
+    """The gateway. Safe for threads; one a process.
+
+    Args:
+        base_url: where requests go instead, as `{base_url}/api.twelvedata.com/...`; None is the vendor itself.
+        api_key: sent as a header, never in an address.
+        limiter: charged a credit a symbol before every request, repeated ones too.
+        clock: for back-off, budgets and the vendor's minute.
+        policy: how often and how long one request is tried.
+        record: told every request that was sent, also failed ones.
+        mic_code: the exchange whose listings are meant (ISO 10383); None: the vendor's choice, which is the US one.
+        minute_s: how long the vendor's minute is, in seconds; other than 60 only for a sandbox.
+        request_timeout_s: longest wait for one whole answer, in seconds.
+    """
+
+    def __init__(  # noqa: PLR0913 - keyword-only, each a collaborator
+        self,
+        *,
+        base_url: str | None,
+        api_key: str,
+        limiter: Limiter,
+        clock: Clock,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        record: Callable[[SentCall], None] | None = None,
+        mic_code: str | None = None,
+        minute_s: float = 60.0,
+        request_timeout_s: float = 30.0,
+    ) -> None:
+        if not api_key.isascii() or not api_key.isprintable() or set(api_key) & set(" '\""):
+            raise ValueError("STOCKS_TWELVE_DATA_API_KEY holds a character that no key has: a blank, a quote, a letter")
+        self._url = f"{base_url.rstrip('/')}/{HOST}/time_series" if base_url else f"https://{HOST}/time_series"
+        self._key, self._mic_code, self._minute_s, self._timeout_s = api_key, mic_code, minute_s, request_timeout_s
+        self._limiter, self._clock, self._policy, self._record = limiter, clock, policy, record
+        # A proxy from the environment must not carry what is meant for this machine.
+        self._client = httpx.Client(
+            headers={"Authorization": f"apikey {api_key}", "Accept": "application/json"},
+            follow_redirects=False,
+            trust_env=base_url is None,
+        )
+
+    def daily(
+        self, symbols: Sequence[str], *, start: date, end: date, stop: threading.Event | None = None
+    ) -> dict[str, Any]:
+        """For each symbol its split-adjusted daily bars of start <= session <= end, or the UpstreamError it met.
+
+        Tables are in EXTERNAL_BARS, oldest first, one row for each bar the vendor gave (repeated sessions too), empty
+        where it has none in the span. `symbols` are the exchange's own codes, at most 120 and at most the credits of a
+        minute. A symbol left over by an exhausted minute comes back as RATE: it was not checked and may be asked again.
+
+        Raises:
+            UpstreamError: the request failed as a whole: RATE, QUOTA_DAY (the vendor's or our own count), AUTH,
+                TRANSIENT or MALFORMED, after the tries of the policy.
+            Cancelled: `stop` was set while waiting.
+            ValueError: no symbol, too many, one twice, one with a comma or blank, or an empty span.
+        """
+        self._check(symbols, start, end)
+        names = {symbol: symbol.replace("-", ".") for symbol in symbols}
+        asked = Asked(names, start, end, self._minute_s)
+        if not self._key:
+            raise UpstreamError(FailureKind.AUTH, UPSTREAM, asked.subject, "no key: set STOCKS_TWELVE_DATA_API_KEY")
+        return call(
+            lambda left_s: self._send(asked, min(left_s, self._timeout_s)),
+            policy=self._policy,
+            limiter=self._limiter,
+            clock=self._clock,
+            credits=len(symbols),
+            stop=stop,
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _check(self, symbols: Sequence[str], start: date, end: date) -> None:
+        if not 1 <= len(symbols) <= LARGEST_REQUEST or len(set(symbols)) < len(symbols):
+            raise ValueError(f"{len(symbols)} symbols; a request takes 1 to {LARGEST_REQUEST}, each once")
+        wrong = [symbol for symbol in symbols if not symbol or set(symbol) & set(", \t\r\n")]
+        if wrong:
+            raise ValueError(f"no symbol: {wrong[0]!r}")
+        if start > end:
+            raise ValueError(f"the span {start} to {end} is empty")
+
+    def _send(self, asked: Asked, timeout_s: float) -> dict[str, Any]:
+        """One request, its answer read, recorded and compared with our ledger."""
+        began, at = self._clock.monotonic(), self._clock.time()
+        status: int | None = None
+        reply: Reply | None = None
+        try:
+            reply = self._get(asked, timeout_s)
+            status = reply.status
+            found = read_answer(asked, reply)
+        except UpstreamError as error:
+            status = error.status if reply is not None else None
+            raise
+        finally:
+            used, left = (_count(reply, name) for name in ("api-credits-used", "api-credits-left"))
+            strangers = self._reconcile(used, self._clock.monotonic() - began)
+            if self._record is not None:
+                self._record(SentCall(at, len(asked.symbols), status, used, left, tuple(asked.symbols), strangers))
+        limited = next((e for e in found.values() if isinstance(e, UpstreamError) and e.kind is FailureKind.RATE), None)
+        if limited is not None:
+            self._limiter.cool_down(limited.retry_after_s or self._minute_s, str(limited))
+        return found
+
+    def _reconcile(self, used: int | None, took_s: float) -> int:
+        """Let everyone wait where the vendor counts more than we spent; how many credits were somebody else's.
+
+        The ledger is asked for the minute and the time the call took: a credit granted just before the vendor's minute
+        began may have arrived in it.
+        """
+        if used is None:
+            return 0
+        ours = self._limiter.used(self._minute_s + min(took_s, self._minute_s))
+        if used <= ours:
+            return 0
+        wait_s = minute_ends_in(self._clock.time(), self._minute_s)
+        reason = f"the vendor counts {used} credits this minute, we spent {ours}: somebody else uses the key"
+        self._limiter.cool_down(wait_s, reason)
+        return used - ours
+
+    def _get(self, asked: Asked, timeout_s: float) -> Reply:
+        """The whole answer, read against a deadline: httpx bounds only the wait between pieces."""
+        query = {
+            "symbol": ",".join(asked.symbols.values()),
+            "interval": "1day",
+            "start_date": asked.start.isoformat(),
+            "end_date": (asked.end + timedelta(days=1)).isoformat(),  # whether it counts is not said: cut off here
+            "outputsize": str(_LARGEST_SERIES),
+            "order": "ASC",
+            "adjust": "splits",
+        } | ({"mic_code": self._mic_code} if self._mic_code else {})
+        deadline = self._clock.monotonic() + timeout_s
+        body = bytearray()
+        try:
+            with self._client.stream("GET", self._url, params=query, timeout=timeout_s) as response:
+                for piece in response.iter_bytes(65_536):
+                    body += piece
+                    if self._clock.monotonic() > deadline:
+                        waited = f"still sending after {timeout_s:.0f} s"
+                        raise UpstreamError(FailureKind.TRANSIENT, UPSTREAM, asked.subject, waited)
+                    if len(body) > _MAX_BYTES:
+                        large = f"more than {_MAX_BYTES} bytes"
+                        raise UpstreamError(FailureKind.MALFORMED, UPSTREAM, asked.subject, large)
+        except httpx.HTTPError as error:
+            raise from_transport(UPSTREAM, asked.subject, error) from None  # it holds the request and its key
+        # Should the vendor quote the key, it goes no further than here.
+        shown = body.replace(self._key.encode(), b"***") if len(self._key) >= _SHORTEST_KEY else body
+        return Reply(response.status_code, response.headers, bytes(shown), self._clock.time())
+
+
+def _count(reply: Reply | None, name: str) -> int | None:
+    """A header that holds a count; None where it is absent or none."""
+    text = "" if reply is None else (reply.headers.get(name) or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() else None
