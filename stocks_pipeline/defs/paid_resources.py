@@ -91,6 +91,8 @@ class TwelveDataResource(dg.ConfigurableResource[Any]):
             clock=clock,
             policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s),
             record=CallLog(lake, market, day).record,
+            minute_s=vendor.minute_s,
+            request_timeout_s=max(30.0, settings.request_timeout_s),
         )
         try:
             yield gateway

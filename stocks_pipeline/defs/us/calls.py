@@ -6,7 +6,7 @@ What belongs here: writing it. What does not: holding it against the plan (domai
 import itertools
 import json
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from stocks_pipeline.storage import layout
@@ -27,13 +27,16 @@ class CallLog:
 
     def record(self, call: "SentCall") -> None:
         """Store one call; its name holds the instant, so two runs never share a file."""
+        at = datetime.fromtimestamp(call.at, UTC)
         body = {
-            "at": call.at.isoformat(),
+            "at": at.isoformat(),
+            "at_s": call.at,
             "credits": call.credits,
             "status": call.status,
             "credits_used": call.credits_used,
             "credits_left": call.credits_left,
+            "strangers": call.strangers,
             "symbols": list(call.symbols),
         }
-        key = layout.validation_call_key(self.market, self.day, f"{call.at:%Y%m%dT%H%M%S.%f}", next(self._numbers))
+        key = layout.validation_call_key(self.market, self.day, f"{at:%Y%m%dT%H%M%S.%f}", next(self._numbers))
         self.lake.write(key, json.dumps(body).encode())

@@ -96,6 +96,8 @@ class BatchCheck:
             stored = self._write(batch, {symbol: (kept | fresh)[symbol] for symbol in symbols})
         except UpstreamError as error:
             waits = error.kind in {FailureKind.AUTH, FailureKind.QUOTA_DAY}
+            if waits:
+                self.stop.set()  # at once, not when the fan-out hears of it: the next batch would ask in vain
             (self.book.put_back if waits else self.book.fail)(batch, str(error))
             raise
         except Cancelled:

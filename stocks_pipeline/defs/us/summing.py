@@ -5,7 +5,7 @@ What belongs here: `sum_up`, free of Dagster. What does not: how it is shown (va
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from stocks_pipeline.clock import SystemClock
@@ -94,9 +94,9 @@ def audit_calls(lake: Lake, market: str, day: date) -> Audit:
     settings = Settings.load().second_vendor
     plan, scale = plan_named(settings.plan), VENDOR_MINUTE_S / settings.minute_s
     mine = [_sent(lake, key) for key in lake.list(layout.validation_calls_prefix(market, day))]
-    days = {at.date() for at, _ in mine}
+    days = {datetime.fromtimestamp(at, UTC).date() for at, _ in mine}
     others = (key for key in lake.list(layout.validation_prefix(market)) if _on(key, days, day))
-    sent = [(at.timestamp() * scale, used) for at, used in (*mine, *(_sent(lake, key) for key in others))]
+    sent = [(at * scale, used) for at, used in (*mine, *(_sent(lake, key) for key in others))]
     return audit(sent, plan.credits_per_minute, plan.credits_per_day if scale == 1 else None)
 
 
@@ -106,6 +106,6 @@ def _on(key: str, days: set[date], but: date) -> bool:
     return bool(after) and f"/{but.isoformat()}/" not in key and any(after.startswith(f"{d:%Y%m%d}T") for d in days)
 
 
-def _sent(lake: Lake, key: str) -> tuple[datetime, int]:
+def _sent(lake: Lake, key: str) -> tuple[float, int]:
     call = json.loads(lake.read(key))
-    return datetime.fromisoformat(call["at"]), int(call["credits"])
+    return float(call["at_s"]), int(call["credits"])
