@@ -37,6 +37,7 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
         **{f"{market}_{name}": "RUNNING" for market in MARKETS for name in ("daily", "standing_checks")},
         "us_validation": "RUNNING",
         "daily_ticker_fetch": "RUNNING",
+        "retention": "RUNNING",
         "daily_precompute": "STOPPED",
     }
     sensors = {s.name: s.default_status.value for s in repository.sensor_defs}
@@ -51,6 +52,7 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
     jobs = {j for j in repository.job_names if not j.startswith("__")}
     runs = ("listing", "prices", "daily_prices", "standing_checks")
     assert jobs == {f"{market}_{name}" for market in MARKETS for name in runs} | {
+        "retention",
         "dr_fetch",
         "dr_reports",
         "dr_summary",

@@ -38,12 +38,13 @@ def expired(jobs: Iterable[tuple[str, Job]], now: datetime) -> tuple[str, ...]:
     return tuple(key for key, job in jobs if job.expires_at <= now and not _at_work(job, now))
 
 
-def purge_jobs(lake: Lake, now: datetime) -> Purged:
+def purge_jobs(lake: Lake, now: datetime, *, dry_run: bool = False) -> Purged:
     """Delete the expired job records. Safe to repeat and to run twice at once.
 
     Args:
         lake: where they lie.
         now: aware.
+        dry_run: delete nothing; `deleted` is what would go.
 
     Raises:
         LakeError: the lake cannot be reached or a record cannot be deleted; what was deleted stays so.
@@ -62,7 +63,7 @@ def purge_jobs(lake: Lake, now: datetime) -> Purged:
             continue
         due += going
         kept += not going
-    return Purged(tuple(key for key in due if lake.delete(key)), kept, tuple(unreadable))
+    return Purged(tuple(key for key in due if dry_run or lake.delete(key)), kept, tuple(unreadable))
 
 
 def _at_work(job: Job, now: datetime) -> bool:

@@ -272,8 +272,8 @@ def test_a_validation_session_ends_with_the_seeds_event(instance: dg.DagsterInst
     """D25: WorkflowCompleted and WorkflowFailed, each with the seed's fields, once."""
     watch = Watch(instance)
     counts = {"session_id": "session-1", "total_symbols": 3, "passed_count": 2, "failed_count": 1}
-    for _ in range(2):
-        summary(instance, "us/validation_summary", "2026-01-05", status="completed", failed_symbols=["TSLA"], **counts)
+    for status in ("pending", "processing", "completed", "completed"):
+        summary(instance, "us/validation_summary", "2026-01-05", status=status, failed_symbols=["TSLA"], **counts)
         watch.tick()
     (done,) = receiver.got
     assert (done.kind, done.severity) == (Kind.WORKFLOW_COMPLETED, Severity.WARNING)

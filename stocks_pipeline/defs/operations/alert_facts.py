@@ -134,7 +134,8 @@ def ended(instance: dg.DagsterInstance, since: float) -> Iterator[Ended]:
             for record in page.records:
                 made = record.asset_materialization
                 values = {name: entry.value for name, entry in made.metadata.items()} if made else {}
-                if made and "status" in values:  # marked as made by hand: that counted nothing
+                # One marked as made by hand counted nothing; a session that waits for credits has not ended.
+                if made and values.get("status", "pending") not in {"pending", "processing"}:
                     yield read(made.partition or "", values, record.run_id, _moment(record.timestamp))
 
 

@@ -1,0 +1,95 @@
+"""The job `retention`: once a day, records of work that are past their days go.
+
+What belongs here: the job, its schedule and its report. What does not: what may ever go (domain/retention.py) and
+deleting it (storage/). Reports, prices, lists and the ledger of calls are kept for ever; nothing here can name them.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import dagster as dg
+from pydantic import Field
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.evidence import markdown_table
+from stocks_pipeline.defs.operations.alerts import REACH_S, open_outbox
+from stocks_pipeline.defs.resources import LakeResource
+from stocks_pipeline.domain.jobs import KEEP
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.purge import purge_jobs
+from stocks_pipeline.storage.purge_sessions import purge_sessions
+
+TOLD: Final = timedelta(seconds=1.5 * REACH_S)
+"""How long alerts that were delivered are remembered at least: longer than the sensor ever looks back."""
+
+_SHOWN: Final = 20
+
+
+class RetentionConfig(dg.Config):
+    """What a person may ask of one run."""
+
+    dry_run: bool = Field(default=False, description="Delete nothing; only say what would go.")
+
+
+def clean(lake: Lake, now: datetime, keep: timedelta, *, dry_run: bool) -> dict[str, Any]:
+    """Delete the lake's records that are past `keep`; the report as metadata. `now` is aware.
+
+    Raises:
+        LakeError: the lake cannot do it.
+    """
+    # A job record says itself when its seven days end; asked from another day, it answers for another number of days.
+    jobs = purge_jobs(lake, now + KEEP - keep, dry_run=dry_run)
+    sessions = purge_sessions(lake, now, keep, dry_run=dry_run)
+    gone = [*jobs.deleted, *sessions.files]
+    unreadable = [*jobs.unreadable, *sessions.unreadable]
+    return {
+        "dry_run": dry_run,
+        "kept_days": keep.days,
+        "job_records": len(jobs.deleted),
+        "job_records_kept": jobs.kept,
+        "sessions": len(sessions.sessions),
+        "sessions_kept": sessions.kept,
+        "files": len(gone),
+        "gone": markdown_table([{"file": key} for key in gone[:_SHOWN]]),
+        "unreadable": len(unreadable),
+        "left_for_a_person": markdown_table([{"file": key} for key in unreadable[:_SHOWN]]),
+    }
+
+
+def retention_job() -> dg.JobDefinition:
+    """Deletes what is past its days, in the lake and in the control file."""
+
+    @dg.op(name="purge", description="Delete records of work past STOCKS_RETENTION_DAYS; never reports or prices.")
+    def purge(
+        context: dg.OpExecutionContext, config: RetentionConfig, lake: LakeResource, clock: dg.ResourceParam[Clock]
+    ) -> None:
+        settings, now = Settings.load(), clock.now()
+        keep = timedelta(days=settings.retention_days)
+        outbox = open_outbox(settings, clock)
+        try:
+            forgotten = outbox.prune((now - max(keep, TOLD)).timestamp(), dry_run=config.dry_run)
+        finally:
+            outbox.close()
+        report = clean(lake.open(), now, keep, dry_run=config.dry_run)
+        context.add_output_metadata({**report, "alerts_forgotten": forgotten})
+        words = "would go" if config.dry_run else "are gone"
+        context.log.info(f"{report['job_records']} job records and {report['sessions']} sessions {words}.")
+
+    @dg.job(name="retention", description="Once a day: records of work past STOCKS_RETENTION_DAYS go.")
+    def retention() -> None:
+        purge()
+
+    return retention
+
+
+def retention_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """When no market of the desk is being fetched and no reports are written."""
+    return dg.ScheduleDefinition(
+        name="retention",
+        job=job,
+        cron_schedule="15 19 * * *",  # 02:15 in Bangkok, 06:15 in Sydney, early afternoon in New York
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Deletes job records and validation sessions past STOCKS_RETENTION_DAYS.",
+    )
