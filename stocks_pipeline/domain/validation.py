@@ -73,13 +73,18 @@ def validate(  # noqa: PLR0913 - two tables and what they are held to
         issue = Issue("no_data", Cause.NO_DATA, message, (), {"side": "ours"})
         return SymbolResult(symbol, Status.FAILED, (issue,), 0, source, message)
     it = Comparison(profile, tuple(sorted(sessions)), newest, mine, other)
-    rules = _STRICT if profile is Profile.STRICT else _STANDARD
-    issues = [issue for rule in rules if len(other.days) or rule in _ALONE for issue in rule(it)]
-    if not len(other.days):
-        message = f"{source} gave no bar of {symbol} up to {newest}"
-        issues.append(Issue("no_data", Cause.NO_DATA, message, (), {"side": "theirs", "could_not_check": 1}))
-    checked = int(it.comparable.sum())
+    issues, checked = _issues(it, symbol, source), int(it.comparable.sum())
     return SymbolResult(symbol, _status(issues), tuple(issues), checked, source, _message(issues, checked))
+
+
+def _issues(it: Comparison, symbol: str, source: str) -> list[Issue]:
+    """What the profile's rules say; without any bar of the vendor's only those about ours alone."""
+    rules = _STRICT if it.profile is Profile.STRICT else _STANDARD
+    if len(it.theirs.days):
+        return [issue for rule in rules for issue in rule(it)]
+    message = f"{source} gave no bar of {symbol} up to {it.newest}"
+    unknown = Issue("no_data", Cause.NO_DATA, message, (), {"side": "theirs", "could_not_check": 1})
+    return [*(issue for rule in rules if rule in _ALONE for issue in rule(it)), unknown]
 
 
 def _status(issues: Sequence[Issue]) -> Status:

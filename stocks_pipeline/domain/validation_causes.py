@@ -126,5 +126,6 @@ def _broken_bars(pair: Pair, found: Explained) -> None:
     """A close that differs where open, high and low of the same bar agree in another ratio: no basis does that."""
     apart = np.abs(pair.bar_ratio - pair.ratio)
     broken: Mask = found.todo & (apart > _SLACK + 2 * found.tolerance)
-    if 0 < broken.sum() <= max(1, len(pair) // _MANY):
+    usual = apart[np.isfinite(apart)]
+    if 0 < broken.sum() <= max(1, len(pair) // _MANY) and np.median(usual) <= np.median(found.tolerance):
         found.mark(broken, Cause.ONE_OFF, side="both", says="the close differs where the rest of its bar agrees")

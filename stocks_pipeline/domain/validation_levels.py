@@ -73,6 +73,9 @@ def explain_levels(pair: Pair, found: Explained) -> None:
     if sum(level.size for level in kept) < _HALF * len(rows):
         _wandering(pair, found, rows)
         return
+    if _constant(kept[-1])[0] is Cause.WRONG_LISTING and not (np.abs(found.rest[rows]) <= _AGREE).any():
+        _wandering(pair, found, rows)
+        return
     first = levels[0]
     thin = first if len(levels) > 1 and first not in kept and levels[1] in kept else None
     _excursions(found, [level for level in levels if level is not thin], kept)

@@ -18,7 +18,7 @@ import numpy as np
 from stocks_pipeline.domain.prices import Floats, Ints, Mask, day_number
 from stocks_pipeline.domain.validation_causes import explain
 from stocks_pipeline.domain.validation_levels import Explained
-from stocks_pipeline.domain.validation_pairs import Pair, Side, day, days_of_mask
+from stocks_pipeline.domain.validation_pairs import Pair, Side, day, days_of_mask, logs
 from stocks_pipeline.domain.validation_types import Cause, Issue, Profile
 from stocks_pipeline.domain.validation_volume import volume_causes
 
@@ -27,6 +27,8 @@ RECENT_DAYS = 2
 CLOSE_PERCENT = 2.0
 STRICT_PRICE = 0.02
 STRICT_VOLUME, STRICT_VOLUME_SHARE = 100.0, 1e-4
+_PRICES = ("open", "high", "low", "close")
+_REPEATED = 0.002
 _ROUNDING = 1e-9  # 1.02 against 1.00 is 2.0000000000000018 %, which is not more than 2 %
 
 Evidence = dict[str, int | float | str]
@@ -83,9 +85,12 @@ def freshness(it: Comparison) -> Iterator[Issue]:
 
 
 def _moved(it: Comparison) -> bool:
-    """Whether the other vendor saw trading on our newest session."""
-    rows = np.flatnonzero(it.theirs.days == it.ours.days[-1])
-    return bool(len(rows) and not it.theirs.repeats[rows[0]] and np.isfinite(it.theirs.values["close"][rows[0]]))
+    """Whether the other vendor's bar of our newest session is another one; an idle share's bars do repeat."""
+    row = int(np.searchsorted(it.theirs.days, it.ours.days[-1]))
+    if row == len(it.theirs.days) or it.theirs.days[row] != it.ours.days[-1] or it.theirs.repeats[row]:
+        return False
+    apart = [abs(logs(it.ours.values[n][-1:])[0] - logs(it.theirs.values[n][row : row + 1])[0]) for n in _PRICES]
+    return any(difference > _REPEATED for difference in apart)
 
 
 def completeness(it: Comparison) -> Iterator[Issue]:

@@ -21,7 +21,7 @@ SPLITS = np.array([1.25, 4 / 3, 1.5, 5 / 3, 2.5, *_WHOLE], dtype=np.float64)
 
 _FAR = math.log(1.12)
 _DIVIDEND = math.log(1.15)  # the largest special dividends of large companies
-_TELLING = 0.04  # from here on an ex-date's gap is larger than an ordinary night's
+_TELLING = 0.02  # from here on an ex-date's gap is larger than most ordinary nights'
 _VOLUME = 0.02  # below this two vendors' volumes differ by as much themselves
 _TIGHT = 0.006
 _SESSIONS_A_STEP = 15  # nobody pays more often than monthly
@@ -87,36 +87,50 @@ def chain_causes(pair: Pair, levels: list[Level], thin: Level | None) -> list[Na
         elif thin is not None and at == 0 and not _shown(later[0], dividends):
             named.append((Cause.ONE_OFF, {"side": "both", "says": "only the first bar of the window differs"}))
         else:
-            named.append(_cause(pair, later, plausible=plausible))
+            named.append(_cause(pair, later, dividends, plausible=plausible))
     return named
 
 
 def _shown(step: _Step, dividends: list[_Step]) -> bool:
-    """Whether a step after a single session is more than a bad bar: a split, or one of several like dividends."""
+    """Whether a step after a single session is more than a bad bar: a split that not only its factor shows, or one of
+    several like dividends.
+    """
     if step.kind is Cause.SPLIT_BASIS:
-        return True
-    like = [other for other in dividends if other is not step and 0.5 <= other.size / step.size <= 2]  # noqa: PLR2004
-    return step.kind is Cause.DIVIDEND_BASIS and bool(like)
+        return step.by in {"split", "volume"}
+    return step.kind is Cause.DIVIDEND_BASIS and _has_like(step, dividends)
 
 
-def _cause(pair: Pair, later: list[_Step], *, plausible: bool) -> Named:
+def _supported(step: _Step, dividends: list[_Step]) -> bool:
+    """Whether more than its direction speaks for a dividend.
+
+    Where theirs is the adjusted side, our own bars fall on the ex-date and our own rows should name the dividend. They
+    do not, and older bars of ours that are simply too high look the same; so only several like steps are believed.
+    """
+    return step.kind is Cause.SPLIT_BASIS or step.size > 0 or _has_like(step, dividends)
+
+
+def _has_like(step: _Step, dividends: list[_Step]) -> bool:
+    """Whether another step is of about that size, as a company's dividends are."""
+    return any(other is not step and 0.5 <= other.size / step.size <= 2 for other in dividends)  # noqa: PLR2004
+
+
+def _cause(pair: Pair, later: list[_Step], dividends: list[_Step], *, plausible: bool) -> Named:
     """Of a level, from all steps that follow it: a split outweighs dividends, an unknown step everything."""
     side = "ours" if later[0].size > 0 else "theirs"
     splits = [step for step in later if step.kind is Cause.SPLIT_BASIS]
-    strange = [step for step in later if step.kind is None]
+    strange = [step for step in later if step.kind is None or not _supported(step, dividends)]
     if splits and not strange:
         largest = max(splits, key=lambda step: abs(step.size))
         factor, on = round(math.exp(abs(largest.size)), 4), day(pair.days[largest.row]).isoformat()
-        other = "theirs" if largest.size > 0 else "ours"
-        says = f"{other} lacks the split of {factor:g} to 1 (or like distribution) of {on}"
+        other, way = _unadjusted(pair, largest)
+        says = f"{other} lacks the {way} of {factor:g} to 1 (or like distribution) of {on}"
         note: Note = {"side": other, "factor": factor, "step_on": on, "explained_by": largest.by, "says": says}
         return Cause.SPLIT_BASIS, note
     if strange or not plausible:
         return Cause.REAL, {"side": "both", "says": "the ratio changes in steps that no dividend or split explains"}
     newest = day(pair.days[later[-1].row]).isoformat()
-    says = (
-        f"{side} is adjusted for dividends: {len(later)} steps of at most 15 % in one direction, the last on {newest}"
-    )
+    many = f"{len(later)} steps" if len(later) > 1 else "1 step"
+    says = f"{side} is adjusted for dividends: {many} down into the past, the last on {newest}"
     return Cause.DIVIDEND_BASIS, {
         "side": side,
         "steps": len(later),
@@ -124,6 +138,16 @@ def _cause(pair: Pair, later: list[_Step], *, plausible: bool) -> Named:
         "explained_by": "shape",
         "says": says,
     }
+
+
+def _unadjusted(pair: Pair, step: _Step) -> tuple[str, str]:
+    """Which side still shows the split as a jump of its price, and which way it split."""
+    moves = [
+        abs(float(logs(side["close"])[step.row] - logs(side["close"])[step.row - 1]))
+        for side in (pair.ours, pair.theirs)
+    ]
+    side = "ours" if moves[0] > moves[1] else "theirs"
+    return side, "split" if (side == "theirs") == (step.size > 0) else "reverse split"
 
 
 def _events_unknown(pair: Pair) -> bool:

@@ -1,0 +1,55 @@
+"""The vendor's plans: what each allows and how symbols divide under it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocks_pipeline.domain.plans import LARGEST_REQUEST, PLANS, Plan, UnknownPlanError, plan_named
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=lambda plan: plan.name)
+def test_a_batch_fits_the_minute_and_the_request(plan: Plan) -> None:
+    """No plan's batch is one that the vendor would refuse whole."""
+    assert 1 <= plan.batch_size <= min(plan.credits_per_minute, LARGEST_REQUEST)
+    assert plan.name.endswith(str(plan.credits_per_minute))
+    assert plan_named(f" {plan.name.upper()} ") is plan
+
+
+def test_the_free_plan_is_the_seeds() -> None:
+    """8 a minute, 800 a day, batches of 8: 188 symbols take 24 windows and at least 23 minutes."""
+    free = plan_named("basic8")
+    assert (free.credits_per_minute, free.credits_per_day, free.batch_size) == (8, 800, 8)
+    assert (free.windows(188), free.floor_s(188)) == (24, 1380.0)
+    assert (free.windows(0), free.floor_s(0), free.floor_s(8), free.floor_s(9)) == (0, 0.0, 0.0, 60.0)
+
+
+def test_the_day_holds_four_sessions_of_188() -> None:
+    """Only the free plan has a cap, and 800 credits are four sessions and a bit."""
+    assert plan_named("basic8").fits_day(4 * 188)
+    assert not plan_named("basic8").fits_day(5 * 188)
+    assert plan_named("grow55").fits_day(10**6)
+
+
+def test_larger_plans_are_faster() -> None:
+    """55, 144 and 377 a minute need 4, 2 and 1 windows for 188 symbols."""
+    assert [plan_named(name).windows(188) for name in ("grow55", "grow144", "grow377", "pro610")] == [4, 2, 1, 1]
+
+
+def test_an_unknown_plan_lists_the_known() -> None:
+    """A typing error in the setting is answered with the names there are."""
+    with pytest.raises(UnknownPlanError, match="unknown plan 'basic9'; known are basic8, grow55"):
+        plan_named("basic9")
+
+
+@pytest.mark.parametrize("fields", [(8, 800, 9), (8, 800, 0), (610, None, 121), (0, None, 1), (8, 0, 8)])
+def test_a_plan_that_cannot_work_is_refused(fields: tuple[int, int | None, int]) -> None:
+    """A batch larger than the minute or the vendor's request, or no credits, never becomes a plan."""
+    with pytest.raises(ValueError, match="plan own"):
+        Plan("own", *fields)
+
+
+@given(st.sampled_from(list(PLANS.values())), st.integers(0, 5000))
+def test_windows_are_just_enough(plan: Plan, symbols: int) -> None:
+    """The windows hold all symbols, and one fewer would not."""
+    windows = plan.windows(symbols)
+    assert windows * plan.credits_per_minute >= symbols > (windows - 1) * plan.credits_per_minute

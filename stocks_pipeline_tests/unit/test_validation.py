@@ -1,0 +1,291 @@
+"""The rules of a second opinion: thresholds to the cent, NaN passes nothing, what is unknown is neither."""
+
+import json
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stocks_pipeline.domain.calendars import calendar
+from stocks_pipeline.domain.validation import (
+    NEXT_STEP,
+    Cause,
+    Issue,
+    Profile,
+    Status,
+    SymbolResult,
+    could_not_check,
+    validate,
+)
+from stocks_pipeline_tests.validation_corpus import Bars, walk
+
+DAYS = tuple(calendar("XNYS").sessions(date(2025, 12, 15), date(2026, 1, 5)))
+NAN = float("nan")
+
+
+def _bars(closes: list[float], days: tuple[date, ...] = DAYS[-5:]) -> Bars:
+    values = np.array(closes, dtype=np.float64)
+    columns = {name: values.copy() for name in ("open", "high", "low", "close")}
+    return Bars("AAPL", days, columns | {"volume": np.full(len(days), 1_000_000.0)})
+
+
+def _check(ours: Bars | None, theirs: Bars | None, profile: Profile = Profile.STANDARD) -> SymbolResult:
+    return validate(
+        "AAPL",
+        None if ours is None else ours.prices(),
+        None if theirs is None else theirs.external(),
+        profile=profile,
+        sessions=DAYS[-5:],
+        newest=DAYS[-1],
+        source="twelvedata",
+    )
+
+
+def _said(result: SymbolResult) -> set[tuple[str, Cause]]:
+    return {(issue.rule, issue.cause) for issue in result.issues}
+
+
+FLAT = _bars([100.0, 101.0, 102.0, 101.5, 103.0])
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "status"),
+    [
+        (102.0, 100.0, Status.PASSED),  # exactly 2 %, which is not more than 2 %
+        (98.0, 100.0, Status.PASSED),
+        (51.0, 50.0, Status.PASSED),
+        (102.01, 100.0, Status.FAILED),
+        (97.99, 100.0, Status.FAILED),
+        (100.0, 102.02, Status.PASSED),  # measured against theirs, as the seed does
+    ],
+)
+def test_closes_may_differ_by_two_per_cent_and_no_more(ours: float, theirs: float, status: Status) -> None:
+    """The standard rule is strict at 2.0 % of their close, and rounding of floats does not trip it."""
+    result = _check(_bars([90, 91, 92, 93, ours]), _bars([90, 91, 92, 93, theirs]))
+    assert result.status is status
+    assert result.rows_checked == 5
+
+
+@pytest.mark.parametrize(("apart", "passed"), [(0.02, True), (0.015, True), (0.03, False)])
+@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
+def test_strict_allows_two_cents_in_every_price(column: str, apart: float, *, passed: bool) -> None:
+    """Open, high, low and close each within 0.02."""
+    values = FLAT.values[column].copy()
+    values[2] += apart
+    result = _check(FLAT.with_values(**{column: values}), FLAT, Profile.STRICT)
+    assert (result.status is Status.PASSED) is passed
+    if not passed:
+        assert {rule for rule, _ in _said(result)} == {"accuracy" if column == "close" else "ohlc"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "apart", "passed"),
+    [(1_000, 100, True), (1_000, 101, False), (10_000_000, 1_000, True), (10_000_000, 1_001, False)],
+)
+def test_strict_volume_allows_100_or_a_hundredth_of_a_per_cent(theirs: int, apart: int, *, passed: bool) -> None:
+    """Whichever is more."""
+    one, other = (np.full(5, float(volume)) for volume in (theirs + apart, theirs))
+    result = _check(FLAT.with_values(volume=one), FLAT.with_values(volume=other), Profile.STRICT)
+    assert (result.status is Status.PASSED) is passed
+
+
+@pytest.mark.parametrize(("kept", "stale"), [(DAYS[-2], False), (date(2025, 12, 31), True), (date(2025, 12, 30), True)])
+def test_freshness_is_72_hours_before_the_newest_session(kept: date, *, stale: bool) -> None:
+    """Friday's bar is fresh on Monday (72 h); Wednesday's, before a holiday, is not."""
+    ours = FLAT.only([day <= kept for day in FLAT.days])
+    freshness = [issue for issue in _check(ours, FLAT).issues if issue.rule == "freshness"]
+    assert bool(freshness) is stale
+    if stale:
+        assert freshness[0].cause is Cause.STALE
+        assert freshness[0].evidence["age_hours"] == 24 * (DAYS[-1] - kept).days
+
+
+def test_bars_older_than_the_window_are_stale_not_missing() -> None:
+    """The original said "No data found" where data were merely older than its window."""
+    old = _bars([100.0, 101.0], DAYS[:2])
+    result = _check(old, FLAT)
+    assert ("freshness", Cause.STALE) in _said(result)
+    assert not {rule for rule, _ in _said(result)} & {"no_data"}
+    assert result.status is Status.FAILED
+
+
+def test_a_session_they_have_and_we_lack_within_two_days() -> None:
+    """The newest is missed; an older hole is not the standard rule's business, and is the strict one's."""
+    assert _said(_check(FLAT.only([0, 1, 2, 3]), FLAT)) == {("completeness", Cause.MISSING_SESSION)}
+    hole = FLAT.only([0, 1, 3, 4])
+    assert _check(hole, FLAT).status is Status.PASSED
+    [issue] = _check(hole, FLAT, Profile.STRICT).issues
+    assert (issue.rule, issue.cause, issue.sessions) == ("completeness", Cause.MISSING_SESSION, (FLAT.days[2],))
+
+
+def test_strict_follows_the_calendar_not_the_vendor() -> None:
+    """A session that both lack is missing all the same, and the evidence says that both do."""
+    hole = FLAT.only([0, 1, 3, 4])
+    [issue] = _check(hole, hole, Profile.STRICT).issues
+    assert (issue.cause, issue.evidence["theirs_too"], issue.could_not_check) == (Cause.MISSING_SESSION, 1, False)
+
+
+def test_a_share_listed_within_the_window_lacks_nothing() -> None:
+    """What is before our first bar is history, not a gap."""
+    assert _check(FLAT.only([2, 3, 4]), FLAT.only([2, 3, 4]), Profile.STRICT).status is Status.PASSED
+
+
+def test_a_hole_of_theirs_is_no_fault_of_ours() -> None:
+    """Strict says that a session could not be checked, which is neither passed nor failed."""
+    result = _check(FLAT, FLAT.only([0, 1, 3, 4]), Profile.STRICT)
+    assert (result.status, result.rows_checked) == (Status.ERROR, 4)
+    assert not result.status.checked
+
+
+def test_a_vendor_without_the_newest_session_leaves_it_open() -> None:
+    """What it has agrees, yet the newest bar was not checked: not passed."""
+    result = _check(FLAT, FLAT.only([0, 1, 2, 3]))
+    assert result.status is Status.ERROR
+    assert "could not be checked" in result.message
+
+
+def test_duplicates_and_extra_days_are_the_strict_rules() -> None:
+    """Twice the same session, and a bar of New Year's Day."""
+    twice = FLAT.only([0, 1, 1, 2, 3, 4])
+    assert _said(_check(twice, FLAT, Profile.STRICT)) == {("duplicates", Cause.DUPLICATE)}
+    extra = FLAT.only([0, 1, 2, 2, 3, 4])
+    days = (*FLAT.days[:3], date(2026, 1, 1), *FLAT.days[3:])
+    result = _check(Bars("AAPL", days, extra.values), FLAT, Profile.STRICT)
+    assert _said(result) == {("extra_days", Cause.EXTRA_SESSION)}
+
+
+@pytest.mark.parametrize("bad", [NAN, 0.0, -5.0])
+@pytest.mark.parametrize("profile", Profile)
+def test_no_price_passes_nothing(bad: float, profile: Profile) -> None:
+    """NaN, zero or less: failed where it is ours, could not check where it is theirs."""
+    broken = _bars([100.0, 101.0, 102.0, 101.5, bad])
+    assert _check(broken, FLAT, profile).status is Status.FAILED
+    close = FLAT.with_values(close=broken.values["close"])
+    result = _check(FLAT, close, profile)
+    assert (result.status, result.rows_checked) == (Status.ERROR, 4)
+    assert _check(broken, broken, profile).status is Status.FAILED
+
+
+@given(st.integers(0, 4), st.sampled_from([NAN, 0.0, -1.0, float("inf")]), st.booleans(), st.sampled_from(Profile))
+@settings(max_examples=60)
+def test_a_side_without_a_price_never_passes(at: int, bad: float, ours: bool, profile: Profile) -> None:  # noqa: FBT001
+    """Wherever it stands and whichever side it is on."""
+    close = FLAT.values["close"].copy()
+    close[at] = bad
+    broken = FLAT.with_values(close=close)
+    pair = (broken, FLAT) if ours else (FLAT, broken)
+    assert _check(*pair, profile).status is (Status.FAILED if ours else Status.ERROR)
+
+
+@given(st.lists(st.floats(0.5, 5_000), min_size=5, max_size=5), st.sampled_from(Profile))
+@settings(max_examples=60)
+def test_equal_sides_pass(closes: list[float], profile: Profile) -> None:
+    """Whatever the prices do, two vendors that agree are passed in both profiles, unless a bar repeats the last."""
+    bars = _bars([round(close, 2) + number / 100 for number, close in enumerate(closes)])
+    assert _check(bars, bars, profile).status is Status.PASSED
+
+
+@given(st.integers(0, 4), st.floats(0.5, 1.5), st.floats(5, 500))
+@settings(max_examples=100)
+def test_more_than_two_per_cent_is_always_found(at: int, factor: float, price: float) -> None:
+    """One session off by more than 2 % always fails; less always passes; the session is named."""
+    theirs = _bars([round(price * (1 + number / 50), 2) for number in range(5)])
+    by = np.ones(5)
+    by[at] = factor
+    result = _check(theirs.scaled(by), theirs)
+    percent = abs(factor - 1) * 100
+    if percent > 2.001:
+        assert result.status is Status.FAILED
+        assert theirs.days[at] in {day for issue in result.issues for day in issue.sessions}
+    elif percent < 1.999:
+        assert result.status is Status.PASSED
+
+
+def test_nothing_of_ours_is_failed_and_nothing_of_theirs_could_not_be_checked() -> None:
+    """No table, an empty one, and one of other symbols are the same: no data."""
+    empty = FLAT.only([])
+    other = Bars("MSFT", FLAT.days, FLAT.values)
+    for none in (None, empty, other):
+        assert _said(_check(none, FLAT)) == {("no_data", Cause.NO_DATA)}
+        assert _check(none, FLAT).status is Status.FAILED
+        result = _check(FLAT, none)
+        assert (result.status, result.rows_checked, _said(result)) == (Status.ERROR, 0, {("no_data", Cause.NO_DATA)})
+
+
+def test_no_common_session_is_an_open_question() -> None:
+    """The original counted it as a failure of ours."""
+    result = _check(FLAT.only([3, 4]), FLAT.only([0, 1, 2]))
+    assert result.status is Status.ERROR
+    assert ("no_overlap", Cause.NO_OVERLAP) in _said(result)
+
+
+def test_an_empty_window_is_an_open_question() -> None:
+    """A window without sessions (a holiday week) raises nothing and passes nothing."""
+    result = validate(
+        "AAPL", FLAT.prices(), FLAT.external(), profile=Profile.STANDARD, sessions=[], newest=DAYS[-1], source="x"
+    )
+    assert (result.status, result.issues) == (Status.ERROR, ())
+
+
+def test_later_bars_are_not_compared() -> None:
+    """A bar of a session that has not ended is on neither side of the comparison."""
+    result = validate(
+        "AAPL",
+        FLAT.prices(),
+        FLAT.scaled(np.array([1, 1, 1, 1, 2.0])).external(),
+        profile=Profile.STRICT,
+        sessions=DAYS[-5:-1],
+        newest=DAYS[-2],
+        source="x",
+    )
+    assert (result.status, result.rows_checked) == (Status.PASSED, 4)
+
+
+def test_a_newest_bar_that_repeats_is_stale() -> None:
+    """Even where the price hardly moved: the other vendor saw trading, ours is a copy."""
+    bars = walk("AAPL", 1).only(np.arange(140, 151))
+    stuck = bars.only([*range(10), 9])
+    result = validate(
+        "AAPL",
+        Bars("AAPL", bars.days, stuck.values).prices(),
+        bars.external(),
+        profile=Profile.STANDARD,
+        sessions=bars.days,
+        newest=bars.days[-1],
+        source="x",
+    )
+    assert ("freshness", Cause.STALE) in _said(result)
+
+
+def test_every_issue_can_be_stored_and_read() -> None:
+    """The seed's keys, `passed` null where nothing was checked, and nothing that JSON lacks."""
+    at = datetime(2026, 1, 6, 4, 31, tzinfo=UTC)
+    for result in (
+        _check(_bars([1.0, 200.0, 102.0, 101.5, NAN]), FLAT, Profile.STRICT),
+        _check(FLAT, None),
+        could_not_check("AAPL", "twelvedata", "no credits left today", deferred=True),
+    ):
+        record = json.loads(json.dumps(result.to_record("session-abc", at), allow_nan=False))
+        assert list(record)[:3] == ["session_id", "symbol", "passed"]
+        assert record["passed"] is (False if result.status is Status.FAILED else None)
+        assert record["validated_at"] == "2026-01-06T04:31:00+00:00"
+        assert SymbolResult.from_record(record) == result
+
+
+def test_could_not_check_is_neither() -> None:
+    """ERROR without a plan, DEFERRED with one; neither is passed or failed."""
+    assert could_not_check("A", "x", "timeout").status is Status.ERROR
+    assert could_not_check("A", "x", "day spent", deferred=True).status is Status.DEFERRED
+    assert [status.checked for status in Status] == [True, True, False, False]
+
+
+def test_every_cause_has_a_next_step_and_one_is_harmless() -> None:
+    """Each cause tells a person what to do; only a dividend basis leaves every price right."""
+    assert set(NEXT_STEP) == set(Cause)
+    assert [cause for cause in Cause if cause.harmless] == [Cause.DIVIDEND_BASIS]
+    issue = Issue("accuracy", Cause.DIVIDEND_BASIS, "m")
+    wrong = Issue("accuracy", Cause.ONE_OFF, "m")
+    assert SymbolResult("A", Status.FAILED, (issue,), 5, "x").harmless
+    assert not SymbolResult("A", Status.FAILED, (issue, wrong), 5, "x").harmless
