@@ -128,6 +128,22 @@ def test_a_completed_job_has_the_seeds_result(desk: MorningDesk) -> None:
     assert desk.lake.read(result["pdf_s3_key"]).startswith(b"%PDF")
 
 
+def test_the_run_log_has_the_seeds_four_lines_for_each_ticker(desk: MorningDesk) -> None:
+    """A25, B31: with the job's id, which names ticker and execution; a job that failed says so instead."""
+    desk.model.script = lambda subject, _: down(subject, said="the model is down") if subject == "DBS19" else None
+    done = desk.write()
+    told = [entry.user_message for entry in desk.instance.all_logs(done.run_id) if entry.dagster_event is None]
+    for name in ACTIVE:
+        (said,) = [text for text in told if f"Processing job {desk.job(name).job_id}" in text]
+        lines = said.splitlines()
+        if name == "DBS19":
+            assert "the model is down" in lines[1]
+            continue
+        assert [line.split(" ")[0] for line in lines] == ["Processing", "Agent", "Cached", "Completed"]
+        assert layout.report_key(DAY, name) in lines[2]
+        assert lines[3] == f"Completed job {desk.job(name).job_id}"
+
+
 @pytest.mark.parametrize("bad", ACTIVE)
 @pytest.mark.parametrize("step", ["data", "damaged", "model", "verdict", "chart", "write", "facts"])
 def test_each_ticker_fails_alone_at_each_step(

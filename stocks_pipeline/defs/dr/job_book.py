@@ -97,12 +97,15 @@ def close_abandoned(instance: dg.DagsterInstance, lake: Lake, day: date, tickers
     A run that Dagster still calls active is left alone; `kill -9` is found out by operations/dead_runs.py first.
     """
     active = {execution_of(instance, run) for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
+    theirs = {layout.job_key(day, execution, "A").rpartition("/")[0] for execution in active}
     closed = 0
-    for job in jobs_of(lake, day):
-        if job.status is JobStatus.IN_PROGRESS and job.ticker in tickers and job.execution_id not in active:
+    for key in lake.list(layout.job_prefix(day)):
+        if key.rpartition("/")[0] in theirs:
+            continue
+        job = Job.from_json(lake.read(key))
+        if job.status is JobStatus.IN_PROGRESS and job.ticker in tickers:
             why = "its run died before the report was stored; a later run takes it up"
-            gone = job.failed(why, FailureKind.TRANSIENT.value, clock.now())
-            lake.write(layout.job_key(day, job.execution_id, job.ticker), gone.to_json())
+            lake.write(key, job.failed(why, FailureKind.TRANSIENT.value, clock.now()).to_json())
             closed += 1
     return closed
 

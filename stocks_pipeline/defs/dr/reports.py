@@ -7,7 +7,7 @@ not: writing one report (writing.py) and asking the model (telling.py).
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -28,6 +28,7 @@ from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
+from stocks_pipeline.upstream.failures import redact
 
 if TYPE_CHECKING:
     from stocks_pipeline.defs.dr.writing import ReportDesk, Written
@@ -81,7 +82,7 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
             desks[day] = ReportDesk(store, data, everyone, model, source, clock, book, llm.language, stop)
         yield from fan_out(
             context,
-            _Work(desks).make,
+            _Work(desks, context.log.info).make,
             keys=keys,
             max_workers=llm.concurrency,
             stop=stop,
@@ -108,10 +109,23 @@ def _open_book(context: dg.AssetExecutionContext, lake: Lake, day: date, names: 
 @dataclass(frozen=True)
 class _Work:
     desks: "dict[date, ReportDesk]"
+    log: Callable[[str], object]
+    """The run's log. One entry a ticker with the seed's four lines: an entry costs 20 to 30 ms of SQLite."""
 
     def make(self, key: str) -> Made:
         day, name = parse_ticker_key(key)
-        written = self.desks[day].write(name)
+        desk = self.desks[day]
+        lines = [f"Processing job {desk.book.get(name).job_id} for {name}"]
+        try:
+            written = desk.write(name)
+        except Exception as error:
+            self.log("\n".join([*lines, f"Job of {name} not completed: {redact(str(error))}"]))
+            raise
+        took = written.payload["timing_metrics"]["ai_analysis"]
+        lines.append(f"Agent analysis complete for {name}: {written.tries} answers, {took} s")
+        lines.append(f"Cached report {written.key} for {name}: {written.size} bytes")
+        lines.append(f"Completed job {desk.book.get(name).job_id}")
+        self.log("\n".join(lines))
         return Made(metadata=report_metadata(written), data_version=written.sha256[:32], checks=_checks(written))
 
 
