@@ -58,7 +58,7 @@ def put(lake: Lake, ticker: str, state: str) -> None:
 
 
 def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
-    """B28, B40: success + failed + skipped is the total, each ticker with its class; completed means all. Every pair."""
+    """B28, B40: success + failed + skipped is the total, each ticker with its class; completed means all."""
     third = itertools.cycle(STATES)
     for number, pair in enumerate(itertools.combinations_with_replacement(STATES, 2)):
         states = (*pair, next(third))
