@@ -47,13 +47,13 @@ def newest_report(found: "Settings", day: date | None) -> "MorningReport | None"
     """What is there of the morning, or of the newest one that was begun; None where nothing ever was."""
     if not (found.dagster_home / "dagster.yaml").exists():
         return None
-    from stocks_pipeline.cli.morning_report import morning_report, stored_mornings
+    from stocks_pipeline.cli.morning_report import begun_mornings, morning_report
 
     lake = lake_of(found)
-    begun = [day] if day else stored_mornings(lake)
-    if not begun:
-        return None
     with open_instance(found) as instance:
+        begun = [day] if day else begun_mornings(instance, lake)
+        if not begun:
+            return None
         active = [ticker.dr for ticker in mornings.followed(found) if ticker.active]
         report = morning_report(instance, lake, begun[-1], active)
     return None if report.not_begun == report.tickers else report

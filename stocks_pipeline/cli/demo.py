@@ -167,7 +167,7 @@ def run_dev(port: int, replay: str | None) -> int:
 
 
 def _until_stopped(line: Sequence[str]) -> int:
-    """Run `dagster dev` until it ends, or until Ctrl-C or a TERM, and leave no daemon behind.
+    """Run `dagster dev` or the sandbox until it ends, or until Ctrl-C or a TERM, and leave no process behind.
 
     `dagster dev` heeds only SIGINT, and a shell that starts us in the background has it ignored, which a child
     inherits: a second daemon on the same DAGSTER_HOME was the result. Handling both here gives the child the default.
@@ -189,11 +189,7 @@ def _until_stopped(line: Sequence[str]) -> int:
 
 def run_sandbox(arguments: Sequence[str]) -> int:
     """The sandbox in a process of its own, at the desk's address unless told otherwise."""
-    line = sandbox_process.command(desk.settings(), more=arguments)
-    try:
-        return subprocess.run(line, check=False).returncode  # noqa: S603 - our own module
-    except KeyboardInterrupt:
-        return 0
+    return _until_stopped(sandbox_process.command(desk.settings(), more=arguments))
 
 
 def _query(day: date) -> str:

@@ -5,7 +5,7 @@ schedules (doctor_dagster.py), the time limit and printing (doctor.py).
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -77,7 +77,6 @@ def model(found: Settings) -> Sequence[Finding]:
 
 def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
     """Whether a job of the newest mornings is in progress for longer than any report takes."""
-    from stocks_pipeline.cli.morning_report import stored_mornings
     from stocks_pipeline.defs.dr.job_book import newest_jobs
     from stocks_pipeline.domain.jobs import JobStatus
 
@@ -85,7 +84,7 @@ def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
         return [ok("report jobs", "none yet")]
     lake, now = lake_of(found), (clock or SystemClock()).now()
     stuck: dict[str, list[str]] = {}
-    days = stored_mornings(lake)[-LOOKED_AT:]
+    days = sorted({date.fromisoformat(key.split("/")[2]) for key in lake.list(f"{mornings.GROUP}/jobs/")})[-LOOKED_AT:]
     for day in days:
         for job in newest_jobs(lake, day).values():
             if job.status is JobStatus.IN_PROGRESS and job.started_at and now - job.started_at > STUCK:

@@ -50,6 +50,18 @@ def fetch_failures(instance: "dg.DagsterInstance", day: date, tickers: Sequence[
     return {name: found[name] for name in tickers if name in found}
 
 
+def fetched_mornings(instance: "dg.DagsterInstance") -> Iterator[date]:
+    """The mornings of the newest fetch runs, well or badly ended."""
+    import dagster as dg
+
+    from stocks_pipeline.partitions import parse_ticker_key
+
+    for run in instance.get_runs(dg.RunsFilter(job_name=f"{GROUP}_fetch"), limit=LOOK_BACK):
+        for name in ("dagster/partition", "dagster/asset_partition_range_start"):
+            if key := run.tags.get(name):
+                yield parse_ticker_key(key)[0]
+
+
 def _told_by(instance: "dg.DagsterInstance", run_id: str, day: date) -> Iterator[Standing]:
     """The rows of the failure table of a fan-out run; a run that failed as a whole has none."""
     import dagster as dg

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from stocks_pipeline.cli.morning_failures import Standing, fetch_failures
+from stocks_pipeline.cli.morning_failures import Standing, fetch_failures, fetched_mornings
 from stocks_pipeline.cli.mornings import GROUP
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing
@@ -45,6 +45,8 @@ class MorningReport:
     """Median seconds of each step of a report."""
     standings: list[Standing] = field(default_factory=list)
     lake: str = ""
+    listed: int | None = None
+    """Active tickers of the list, where only some of them were asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -65,9 +67,10 @@ class MorningReport:
     def headline(self) -> str:
         """One sentence: is the morning whole, and if not, what is wrong with it."""
         name = f"DR morning {self.date}"
+        part = f" for the {self.tickers} of {self.listed} tickers that were asked for" if self.listed else ""
         if self.whole:
-            return f"{name} is whole: {self.written} of {self.tickers} reports are written."
-        return f"{name} is not whole: {self.written} of {self.tickers} reports are written; {'; '.join(self._lacks())}."
+            return f"{name} is whole{part}: {self.written} of {self.tickers} reports are written."
+        return f"{name} is not whole{part}: {self.written} of {self.tickers} reports are written; {'; '.join(self._lacks())}."
 
     def _lacks(self) -> list[str]:
         without = sum(self.data_failed.values())
@@ -150,10 +153,11 @@ def _standing(name: str, job: "Job | None", report: bool, data: bool, why: Stand
     return Standing(name, "not_begun")
 
 
-def stored_mornings(lake: "Lake") -> list[date]:
-    """Mornings with data or jobs, oldest first."""
+def begun_mornings(instance: "dg.DagsterInstance", lake: "Lake") -> list[date]:
+    """Mornings with data or jobs, or that a recent run was to fetch, oldest first."""
     kinds = ("ticker-data", "jobs")
-    return sorted({date.fromisoformat(key.split("/")[2]) for kind in kinds for key in lake.list(f"{GROUP}/{kind}/")})
+    stored = {date.fromisoformat(key.split("/")[2]) for kind in kinds for key in lake.list(f"{GROUP}/{kind}/")}
+    return sorted(stored | set(fetched_mornings(instance)))
 
 
 def spent(lake: "Lake", since: date, until: date, execution_name: str) -> str | None:

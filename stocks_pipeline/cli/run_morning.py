@@ -111,6 +111,8 @@ def carry_out(
         _stages(desk, plan, lake, name, stages)
         whole = True
     report = morning_report(instance, lake, plan.day, plan.asked)
+    listed = sum(ticker.active for ticker in mornings.followed(found))
+    report.listed = listed if len(plan.asked) < listed else None
     paid = spent(lake, began.date(), clock.now().date(), name)
     code = exit_code(plan, stages, report) if whole else Exit.INTERRUPTED
     at = began.isoformat(timespec="seconds")

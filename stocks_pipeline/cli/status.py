@@ -84,13 +84,13 @@ def _morning(
     found: "Settings", instance: "dg.DagsterInstance", lake: "Lake", day_text: str | None
 ) -> "MorningReport | None":
     """That morning, or the newest that was begun; None where it was not."""
-    from stocks_pipeline.cli.morning_report import morning_report, stored_mornings
+    from stocks_pipeline.cli.morning_report import begun_mornings, morning_report
     from stocks_pipeline.cli.mornings import followed
     from stocks_pipeline.partitions import tickers
 
     if not instance.get_dynamic_partitions(tickers().name or ""):
         return None
-    begun = [day for day in stored_mornings(lake) if day_text is None or str(day) == day_text]
+    begun = [day for day in begun_mornings(instance, lake) if day_text is None or str(day) == day_text]
     if not begun:
         return None
     return morning_report(instance, lake, begun[-1], [t.dr for t in followed(found) if t.active])

@@ -16,13 +16,14 @@ from stocks_pipeline.cli import desk, doctor_reports, mornings
 from stocks_pipeline.cli.app import app
 from stocks_pipeline.cli.foreground import StageResult, Stages
 from stocks_pipeline.cli.morning_failures import Standing
-from stocks_pipeline.cli.morning_report import MorningReport, morning_report, spent, stored_mornings
+from stocks_pipeline.cli.morning_report import MorningReport, begun_mornings, morning_report, spent
 from stocks_pipeline.cli.mornings import MorningAsk, MorningDesk, Mornings
 from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.cli.precompute import ready_tickers
 from stocks_pipeline.cli.retry_morning import plan_of
 from stocks_pipeline.cli.run_morning import Plan, exit_code
 from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.domain.tickers import packaged_tickers
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
@@ -170,7 +171,7 @@ def test_a_morning_of_gaps_runs_once_a_span_and_says_why_each_is_missing(morning
         f"stocks dead-letters --date {DAY}",
         f"stocks retry dr --date {DAY}",
     ]
-    assert stored_mornings(morning.lake) == [DAY]
+    assert begun_mornings(morning.instance, morning.lake) == [DAY]
     plan = plan_of(report, "dr")
     assert (plan.fetch, plan.write) == (["DBS19"], ["DBS19"])
     assert plan_of(report, "dr/ticker_reports").asked == []
@@ -192,6 +193,16 @@ def test_failed_and_pending_reports_are_told_by_class(morning: morning_desk.Morn
     plan = plan_of(report, "dr/ticker_reports")
     assert (plan.fetch, list(plan.write)) == ([], list(ACTIVE))
     assert exit_code(plan, [], report) is Exit.FAILURE
+
+
+def test_a_morning_of_which_nothing_could_be_fetched_was_begun(morning: morning_desk.MorningDesk) -> None:
+    """No file of it is in the lake, and still it is known, each ticker with its reason, and can be retried."""
+    morning.feed.script = lambda symbol, _: UpstreamError(FailureKind.TRANSIENT, "yahoo", symbol, "503")
+    morning.fetch()
+    assert begun_mornings(morning.instance, morning.lake) == [DAY]
+    report = report_of(morning)
+    assert (report.data_failed, report.not_begun) == ({"transient": 3}, 0)
+    assert list(plan_of(report, "dr").fetch) == list(ACTIVE)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +323,7 @@ def test_what_an_execution_paid_is_the_sum_of_its_ledger(morning: morning_desk.M
     """Rows of other executions do not count; a call without a price makes the sum unknown."""
     rows = [("a-1", "manual-1-aaaa", "0.10"), ("b-1", "manual-1-bbbb", "0.25"), ("c-1", "manual-10-cccc", "9")]
     for call, execution, usd in rows:
-        row = {"execution_id": execution, "cost_usd": usd}
+        row: dict[str, str | None] = {"execution_id": execution, "cost_usd": usd}
         morning.lake.write(layout.llm_call_key(DAY, call), json.dumps(row).encode())
     assert spent(morning.lake, DAY, DAY, "manual-1") == "0.35"
     row = {"execution_id": "manual-1-dddd", "cost_usd": None}
@@ -335,7 +346,7 @@ def test_the_doctor_knows_a_spent_budget_and_a_stuck_job(stocks: Stocks, morning
     morning.fetch()
     morning.write()
     assert doctor_reports.jobs(found, morning.clock)[0].state == "ok"
-    job = dataclasses.replace(morning.job("NVDA19"), status="in_progress", started_at=MORNING, finished_at=None)
+    job = dataclasses.replace(morning.job("NVDA19"), status=JobStatus.IN_PROGRESS, started_at=MORNING, finished_at=None)
     morning.lake.write(layout.job_key(DAY, job.execution_id, "NVDA19"), job.to_json())
     morning.clock.advance(3600.0)
     (finding,) = doctor_reports.jobs(found, morning.clock)
@@ -358,7 +369,7 @@ def test_the_doctor_asks_no_model_without_key_or_sandbox(stocks: Stocks, monkeyp
 
 def test_options_of_the_own_market_and_unset_ones_are_no_strangers() -> None:
     """0 is given, None and False are not."""
-    options = {"asx": {"lookback-days": None, "repin": False}, "dr": {"tickers": "A"}}
+    options: dict[str, dict[str, object]] = {"asx": {"lookback-days": None, "repin": False}, "dr": {"tickers": "A"}}
     desk.refuse_strangers("dr", options)
     with pytest.raises(SystemExit):
         desk.refuse_strangers("dr", {"asx": {"lookback-days": 0}, "dr": {}})
