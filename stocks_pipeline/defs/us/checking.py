@@ -7,7 +7,7 @@ rules (domain/validation.py), HTTP and credits (upstream/twelve_data.py), the se
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.schemas import VALIDATION_RESULTS
 from stocks_pipeline.domain.validation import validate
 from stocks_pipeline.domain.validation_session import Session
-from stocks_pipeline.domain.validation_types import Status, SymbolResult, could_not_check
+from stocks_pipeline.domain.validation_types import Issue, Status, SymbolResult, could_not_check
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.answers import NoPrices
 from stocks_pipeline.storage.lake import Lake
@@ -133,11 +133,22 @@ class BatchCheck:
         if isinstance(answer, UpstreamError):
             deferred = answer.kind in {FailureKind.QUOTA_DAY, FailureKind.RATE}
             return could_not_check(symbol, SOURCE, str(answer), deferred=deferred)
-        first = self.day - timedelta(days=self.session.lookback_days)
+        found = self._compared(symbol, answer, 0)
+        if found.status is not Status.FAILED:
+            return found
+        # A step at the window's edge shows its cause only with what came before it: an ex-date looks like one bad bar.
+        wider = self._compared(symbol, answer, MARGIN_DAYS).issues
+        seen = {issue.message: _as_seen(issue, wider) for issue in found.issues}
+        says = seen[found.message].message if found.message in seen else found.message
+        return replace(found, issues=tuple(seen[issue.message] for issue in found.issues), message=says)
+
+    def _compared(self, symbol: str, theirs: Any, more_days: int) -> SymbolResult:
+        """Both sides over the lookback and `more_days` before it."""
+        first = self.day - timedelta(days=self.session.lookback_days + more_days)
         return validate(
             symbol,
             self._own(symbol),
-            answer,
+            theirs,
             profile=self.session.profile,
             sessions=self.calendar.sessions(max(first, self.calendar.first), min(self.day, self.calendar.last)),
             newest=self.day,
@@ -188,6 +199,12 @@ def _rows(lake: Lake, market: str, day: date, batch: int, session: Session) -> l
         return []
     rows = read_table(lake, key, VALIDATION_RESULTS).to_pylist()
     return [row for row in rows if row["session_id"] == session.session_id]
+
+
+def _as_seen(issue: Issue, wider: Sequence[Issue]) -> Issue:
+    """The issue as a longer window explains it, if that shows it on the same sessions."""
+    covers = (w for w in wider if w.rule == issue.rule and issue.sessions and set(issue.sessions) <= set(w.sessions))
+    return next(covers, issue)
 
 
 def _result(row: Mapping[str, Any]) -> SymbolResult:
