@@ -55,6 +55,8 @@ class Checked:
     results: tuple[SymbolResult, ...]
     stored: Stored
     seconds: float
+    asked: int = 0
+    """Symbols that the vendor was asked for: a credit each."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class BatchCheck:
             raise
         self.book.complete(batch)
         results = tuple((kept | fresh)[symbol][0] for symbol in symbols)
-        return Checked(batch, results, stored, self.clock.monotonic() - started)
+        return Checked(batch, results, stored, self.clock.monotonic() - started, len(asked))
 
     def _kept(self, batch: int) -> Verdicts:
         """The verdicts of this session that are stored; a symbol that could not be checked is asked for again."""

@@ -40,20 +40,31 @@ class SessionBook:
         Raises:
             OtherSessionError: the day's session is about other symbols, another lookback or another profile.
         """
-        stored, wanted = self.get(), list(dict.fromkeys(symbols))
-        if stored and not anew:
-            about = [s for batch in stored.batches for s in batch.symbols]
-            same = set(about) == set(wanted)
-            if same and (stored.lookback_days, stored.profile) == (lookback_days, profile):
-                return stored
-            if same or not set(about) < set(wanted):
-                raise OtherSessionError(
-                    f"{self.day} has a session of {stored.total_symbols} symbols, {stored.profile} profile, "
-                    f"{stored.lookback_days} days ({stored.status}); replace it with --anew (in the UI: anew: true)"
-                )
+        wanted = list(dict.fromkeys(symbols))
+        if not anew and (stored := self.standing(wanted, lookback_days=lookback_days, profile=profile)):
+            return stored
         unique = str(uuid.uuid4())
         session = Session.new(unique, wanted, plan, self.clock.now(), lookback_days=lookback_days, profile=profile)
         return self._save(session)
+
+    def standing(self, symbols: Sequence[str], *, lookback_days: int, profile: Profile) -> Session | None:
+        """The day's session if it is about this; None where there is none, or one about fewer symbols.
+
+        Raises:
+            OtherSessionError: see `open`.
+        """
+        stored = self.get()
+        if stored is None:
+            return None
+        about, wanted = {s for batch in stored.batches for s in batch.symbols}, set(symbols)
+        if about == wanted and (stored.lookback_days, stored.profile) == (lookback_days, profile):
+            return stored
+        if about < wanted:
+            return None
+        raise OtherSessionError(
+            f"{self.day} has a session of {stored.total_symbols} symbols, {stored.profile} profile, "
+            f"{stored.lookback_days} days ({stored.status}); replace it with --anew (in the UI: anew: true)"
+        )
 
     def get(self) -> Session | None:
         """The stored session, or None."""

@@ -63,7 +63,7 @@ def sum_up(lake: Lake, market: str, day: date) -> Summed | None:
         "deferred_count": count[Status.DEFERRED] + missing,
         "batches": session.count(),
         "failed_symbols": [r.symbol for r in failed],
-        "next_steps": _next_step(day, len(failed), count[Status.ERROR] + count[Status.DEFERRED] + missing),
+        "next_steps": _next_step(day, len(failed), count[Status.DEFERRED] + missing),
     }
     if failed_batches:
         document["failure_step"] = f"batch_{failed_batches[0].batch_number}"
@@ -78,10 +78,10 @@ def _event(state: State) -> str | None:
     return {State.COMPLETED: "WorkflowCompleted", State.FAILED: "WorkflowFailed"}.get(state)
 
 
-def _next_step(day: date, failed: int, unchecked: int) -> str:
+def _next_step(day: date, failed: int, waiting: int) -> str:
     """What a person does now."""
     look = f"stocks validation results --date {day} --status failed" if failed else ""
-    heal = f"stocks validation retry --date {day}" if unchecked else ""
+    heal = f"stocks validation retry --date {day}" if waiting else ""
     return "; ".join(step for step in (look, heal) if step) or "Nothing to do."
 
 

@@ -212,6 +212,7 @@ def _made(checked: "Checked", *, reused: bool = False) -> Made:
         metadata={
             "dagster/partition_row_count": len(checked.results),
             "batch_number": checked.batch,
+            "credits": checked.asked,
             **{status.value: counts[status] for status in Status},
             "failed_symbols": markdown_table(failed_rows(checked.results)),
             "path": dg.MetadataValue.path(checked.stored.uri),

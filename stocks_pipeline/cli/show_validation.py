@@ -1,0 +1,166 @@
+"""A validation session as people and programs read it: counts, what failed by cause, what could not be checked.
+
+What belongs here: `SessionView`, and `stocks validation status|results`. What does not: running anything (validate.py).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from stocks_pipeline.cli import desk
+from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
+
+if TYPE_CHECKING:
+    from stocks_pipeline.domain.validation_types import SymbolResult
+    from stocks_pipeline.storage.lake import Lake
+
+SHOWN = 40
+
+
+@dataclass(frozen=True)
+class SessionView:
+    """One session as it is stored now."""
+
+    day: date
+    document: dict[str, Any]
+    results: tuple["SymbolResult", ...]
+    problems: tuple[str, ...]
+    """What became of batches that failed or wait, in words."""
+
+    @classmethod
+    def of(cls, lake: "Lake", day: date) -> "SessionView":
+        """The day's session, or the end of the command."""
+        from stocks_pipeline.cli.validate import MARKET, session_of
+        from stocks_pipeline.defs.us.summing import sum_up
+
+        session, summed = session_of(lake, day), sum_up(lake, MARKET, day)
+        if summed is None:
+            raise LookupError(f"the session of {day} was deleted while it was read")
+        said = Counter(f"{b.status}: {b.error_message}" for b in session.batches if b.error_message)
+        problems = tuple(f"{n} batches {text}" if n > 1 else f"1 batch {text}" for text, n in said.most_common())
+        return cls(day, summed.document, summed.results, problems)
+
+    def exit_code(self) -> Exit:
+        """Well where every symbol was checked and agrees; failure where none was checked; else partial."""
+        document = self.document
+        if document["total_symbols"] and not document["passed_count"] + document["failed_count"]:
+            return Exit.FAILURE
+        bad = document["failed_symbols"] or document["error_count"] or document["deferred_count"]
+        return Exit.PARTIAL if bad or document["event"] != "WorkflowCompleted" else Exit.OK
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`: the summary, and every symbol that did not pass."""
+        rows = [row_of(result) for result in self.results if result.status != "passed"]
+        return {"summary": self.document, "symbols": rows, "problems": list(self.problems)}
+
+    def show(self) -> None:
+        """What a person understands in ten seconds."""
+        found = self.document
+        say(self.headline(), style="bold")
+        rows = [
+            {"verdict": "passed", "symbols": found["passed_count"], "means": "agrees with the second vendor"},
+            {"verdict": "failed", "symbols": len(found["failed_symbols"]), "means": "differs: see below"},
+            {"verdict": "harmless", "symbols": found["harmless_count"], "means": "differs by the dividend basis only"},
+            {"verdict": "could not check", "symbols": found["error_count"], "means": "the vendor has no answer"},
+            {"verdict": "waiting", "symbols": found["deferred_count"], "means": "not asked yet, or put off"},
+        ]
+        print_table(f"us {self.day}, {found['credits_used']} credits used", rows)
+        if by_cause := self.by_cause():
+            print_table("Differs, by likely cause", by_cause)
+        if unchecked := [r for r in self.results if not r.status.checked]:
+            lines = [{"symbol": r.symbol, "status": r.status.value, "why": r.message} for r in unchecked[:SHOWN]]
+            print_table("Could not check", lines)
+        for problem in self.problems:
+            say(problem)
+        if steps := self.steps():
+            print_next(steps, title="What to do")
+
+    def headline(self) -> str:
+        """One sentence."""
+        found = self.document
+        checked = found["passed_count"] + found["failed_count"]
+        bad = len(found["failed_symbols"])
+        verdict = f"{bad} differ" if bad else "none differs"
+        if found["harmless_count"]:
+            verdict += f", {found['harmless_count']} harmlessly"
+        return f"{checked} of {found['total_symbols']} symbols checked, {verdict}. Session {found['status']}."
+
+    def by_cause(self) -> list[dict[str, object]]:
+        """Failed symbols by the cause of their gravest issue, real faults first."""
+        from stocks_pipeline.domain.validation_types import NEXT_STEP
+
+        groups: dict[Any, list[str]] = {}
+        for result in self.results:
+            if result.status == "failed":
+                cause = next((i.cause for i in result.issues if i.message == result.message), result.issues[0].cause)
+                groups.setdefault(cause, []).append(result.symbol)
+        order = sorted(groups, key=lambda cause: (cause.harmless, -len(groups[cause]), cause))
+        return [
+            {
+                "cause": cause.value,
+                "symbols": len(groups[cause]),
+                "which": ", ".join(groups[cause][:8]) + (" …" if len(groups[cause]) > 8 else ""),  # noqa: PLR2004 - a line's worth
+                "what to do": NEXT_STEP[cause],
+            }
+            for cause in order
+        ]
+
+    def steps(self) -> list[tuple[str, str]]:
+        """Commands that come next."""
+        found, steps = self.document, []
+        if found["failed_count"]:
+            steps.append(
+                ("what differs, symbol by symbol", f"stocks validation results --date {self.day} --status failed")
+            )
+        if found["deferred_count"] or found["event"] != "WorkflowCompleted":
+            steps.append(("try the rest of this session again", f"stocks validation retry --date {self.day}"))
+        return steps
+
+
+def row_of(result: "SymbolResult") -> dict[str, Any]:
+    """One symbol for a table or a program."""
+    causes = ", ".join(dict.fromkeys(issue.cause.value for issue in result.issues))
+    return {
+        "symbol": result.symbol,
+        "status": "harmless" if result.harmless else result.status.value,
+        "cause": causes or None,
+        "what": result.message or None,
+    }
+
+
+def show_status(day_text: str | None, *, as_json: bool) -> Exit:
+    """`stocks validation status`."""
+    from stocks_pipeline.cli.validate import day_named
+
+    view = SessionView.of(desk.lake_of(desk.settings()), day_named(day_text))
+    if as_json:
+        print_json({**view.to_dict(), "exit": view.exit_code().name.lower()})
+    else:
+        view.show()
+    return view.exit_code()
+
+
+def show_results(day_text: str | None, status: str | None, cause: str | None, *, as_json: bool) -> Exit:
+    """`stocks validation results`."""
+    from stocks_pipeline.cli.validate import day_named
+    from stocks_pipeline.domain.validation_types import Cause, Status
+
+    for option, given, valid in (("--status", status, Status), ("--cause", cause, Cause)):
+        if given is not None and given not in list(valid):
+            fail(f"{option}: {given!r} is none; valid: {', '.join(valid)}", Exit.USAGE)
+    view = SessionView.of(desk.lake_of(desk.settings()), day_named(day_text))
+    rows = [
+        row_of(result)
+        for result in view.results
+        if status in {None, result.status.value} and (cause is None or any(i.cause == cause for i in result.issues))
+    ]
+    if as_json:
+        records = [r for r in view.results if r.symbol in {row["symbol"] for row in rows}]
+        issues = {r.symbol: [issue.to_record() for issue in r.issues] for r in records}
+        print_json({"date": str(view.day), "results": [{**row, "issues": issues[row["symbol"]]} for row in rows]})
+        return Exit.OK
+    say(view.headline(), style="bold")
+    if rows:
+        print_table(f"{len(rows)} of {len(view.results)} results", rows)
+    return Exit.OK
