@@ -67,7 +67,7 @@ def run_demo(day_text: str | None, replay: str | None, only: str | None, *, as_j
             parts["dr"] = _dr(found, morning, as_json=as_json)
     if as_json:
         print_json({**{name: made.to_dict() for name, made in parts.items()}, "skipped": skipped})
-    elif _goes_on(parts):
+    elif parts and _goes_on(parts):
         print_table("The demo", [_row(name, made) for name, made in parts.items()])
         home = "" if found.home == usual else f"STOCKS_HOME={found.home} "
         print_next(_things_to_try(home, parts, day, replay))

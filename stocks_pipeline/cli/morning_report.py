@@ -70,7 +70,8 @@ class MorningReport:
         part = f" for the {self.tickers} of {self.listed} tickers that were asked for" if self.listed else ""
         if self.whole:
             return f"{name} is whole{part}: {self.written} of {self.tickers} reports are written."
-        return f"{name} is not whole{part}: {self.written} of {self.tickers} reports are written; {'; '.join(self._lacks())}."
+        lacks = "; ".join(self._lacks())
+        return f"{name} is not whole{part}: {self.written} of {self.tickers} reports are written; {lacks}."
 
     def _lacks(self) -> list[str]:
         without = sum(self.data_failed.values())

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from stocks_pipeline.cli import desk, doctor_reports, mornings
+from stocks_pipeline.cli import demo, desk, doctor_reports, mornings
 from stocks_pipeline.cli.app import app
 from stocks_pipeline.cli.foreground import StageResult, Stages
 from stocks_pipeline.cli.morning_failures import Standing
@@ -317,6 +319,19 @@ def test_dead_letters_of_a_desk_that_never_ran(stocks: Stocks) -> None:
     """Nothing failed because nothing was begun, and the first command is named."""
     assert "stocks run dr --limit 5" in stocks("dead-letters")[1]
     assert json.loads(stocks("dead-letters", "--json")[1]) == {"date": None, "total": 0, "failed": []}
+
+
+def test_a_replay_without_receipts_skips_the_morning_and_says_why(stocks: Stocks, tmp_path: Path) -> None:
+    """Bars of the receipts, and new enough: else no morning is run, and the reason is told."""
+    assert callable(stocks)
+    found, folder = Settings.load(), tmp_path / "replay"
+    folder.mkdir()
+    assert demo.why_no_morning(found, None, DAY) is None
+    for symbol, day, runs in (("BHP.AX", DAY, False), ("NVDA", DAY - timedelta(days=30), False), ("NVDA", DAY, False)):
+        pq.write_table(pa.table({"symbol": [symbol], "date": [day]}), folder / "yahoo_x.parquet")
+        assert (demo.why_no_morning(found, str(folder), DAY) is None) is runs
+    pq.write_table(pa.table({"symbol": ["NVDA"], "date": [DAY - timedelta(days=1)]}), folder / "yahoo_x.parquet")
+    assert demo.why_no_morning(found, str(folder), DAY) is None
 
 
 def test_what_an_execution_paid_is_the_sum_of_its_ledger(morning: morning_desk.MorningDesk) -> None:

@@ -172,6 +172,18 @@ def test_a_morning_breaks_is_seen_and_is_healed(cli: Cli) -> None:
     assert cli.json("dead-letters", "--json")[1]["failed"] == []
 
 
+def test_the_demo_of_a_morning_ends_with_a_report_to_read(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list, two receipts long here: their row in the last table and the command that shows one."""
+    listed = tmp_path / "two.csv"
+    listed.write_text("dr,yahoo,name,exchange_mic,currency\nNVDA19,NVDA,NVIDIA,XNAS,USD\nDBS19,D05.SI,DBS,XSES,SGD\n")
+    monkeypatch.setenv("STOCKS_DR_TICKERS", str(listed))
+    code, out, _ = cli.run("demo", "--only", "dr", "--date", str(DAY))
+    assert (code, f"DR morning {DAY} is whole: 2 of 2 reports are written." in out) == (0, True)
+    assert ".venv/bin/stocks report NVDA19" in out.split("Try next")[1]
+
+
 def test_the_doctor_asks_the_model_for_leave_and_buys_nothing(cli: Cli) -> None:
     """Well, a refused key, a spent budget: each said with what to do; no answer is bought."""
     assert cli.run("run", "dr", "--date", str(DAY), "--tickers", "NVDA", "--no-reports")[0] == 0
