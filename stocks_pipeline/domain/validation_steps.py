@@ -128,13 +128,16 @@ def _cause(pair: Pair, later: list[_Step], dividends: list[_Step], *, plausible:
         return Cause.SPLIT_BASIS, note
     if strange or not plausible:
         return Cause.REAL, {"side": "both", "says": "the ratio changes in steps that no dividend or split explains"}
-    newest = day(pair.days[later[-1].row]).isoformat()
+    last, raw = later[-1], pair.theirs if side == "ours" else pair.ours
+    newest = day(pair.days[last.row]).isoformat()
+    paid = round(float(raw["close"][last.row - 1]) * -math.expm1(-abs(last.size)), 4)
     many = f"{len(later)} steps" if len(later) > 1 else "1 step"
-    says = f"{side} is adjusted for dividends: {many} down into the past, the last on {newest}"
+    says = f"{side} is adjusted for dividends: {many} down into the past, the last like {paid:g} a share on {newest}"
     return Cause.DIVIDEND_BASIS, {
         "side": side,
         "steps": len(later),
         "step_on": newest,
+        "implied_dividend": paid,
         "explained_by": "shape",
         "says": says,
     }

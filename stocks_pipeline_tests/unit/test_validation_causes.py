@@ -169,3 +169,10 @@ def test_monthly_payers_have_monthly_steps() -> None:
     """Realty Income pays monthly: seven ex-dates since June, the last on New Year's Eve."""
     [issue] = _session(150, Profile.STANDARD)["O"].issues
     assert (issue.evidence["steps"], issue.evidence["step_on"]) == (7, "2025-12-31")
+    assert issue.evidence["implied_dividend"] == pytest.approx(0.27, abs=1e-3)
+
+
+def test_a_special_dividend_is_told_to_the_cent() -> None:
+    """Progressive paid 13.50 and the usual 0.10 on 2 January 2026: the step says 13.60, to be looked up."""
+    [issue] = _session(5, Profile.STANDARD)["PGR"].issues
+    assert issue.evidence["implied_dividend"] == pytest.approx(13.60, abs=0.005)
