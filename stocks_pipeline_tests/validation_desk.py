@@ -191,7 +191,9 @@ class ValidationDesk:
 @contextmanager
 def validation_desk(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ValidationDesk]:
     """A desk on plan basic8 whose lake is empty."""
-    monkeypatch.setenv("STOCKS_HOME", str(root / "home"))
+    for name, value in {"STOCKS_HOME": str(root / "home"), "STOCKS_TWELVE_DATA_PLAN": "basic8"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("STOCKS_CREDIT_MINUTE", raising=False)
     with dg.DagsterInstance.ephemeral() as instance:
         yield ValidationDesk(root / "lake", instance)
 

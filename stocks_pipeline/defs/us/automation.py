@@ -75,20 +75,23 @@ def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
 
 
 def _results(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
-    """One run over the batches of every session that was opened and has any."""
-    for record in instance.fetch_materializations(SESSION, limit=LOOK_BACK).records:
+    """One run over the batches of every session that was opened; of one without any, the summary at once."""
+    wanted = dg.AssetRecordsFilter(SESSION, after_timestamp=now - MEMORY_S)
+    for record in instance.fetch_materializations(wanted, limit=LOOK_BACK).records:
         made = record.asset_materialization
-        if made is None or made.partition is None or now - record.timestamp > MEMORY_S:
-            continue
+        if made is None or made.partition is None or "total_batches" not in made.metadata:
+            continue  # marked as made by hand: that opened nothing
         run = instance.get_run_by_id(record.run_id)
-        batches = int(str(made.metadata["total_batches"].value))
-        if not batches or (run and run.tags.get(CHAIN_TAG) == "foreground"):
+        if run and run.tags.get(CHAIN_TAG) == "foreground":
             continue
-        cause = f"us-validation-{made.partition}-{record.storage_id}"
+        day, batches = date.fromisoformat(made.partition), int(str(made.metadata["total_batches"].value))
+        cause = f"us-validation-{day}-{record.storage_id}"
         tags = {"source": "chain", "triggered_by": "us_validation_chain", "execution_name": cause}
-        day = date.fromisoformat(made.partition)
+        job, about = results_job.name, batch_range_tags(day, range(batches)) if batches else {}
+        if not batches:
+            job, about = summary_job.name, {"dagster/partition": day.isoformat()}
         yield dg.RunRequest(
-            run_key=cause, job_name=results_job.name, tags={**batch_range_tags(day, range(batches)), **tags}
+            run_key=cause, job_name=job, tags={**about, **tags}, partition_key=about.get("dagster/partition")
         )
 
 

@@ -68,9 +68,9 @@ def sum_up(lake: Lake, market: str, day: date) -> Summed | None:
     if failed_batches:
         document["failure_step"] = f"batch_{failed_batches[0].batch_number}"
         document["failure_reason"] = failed_batches[0].error_message
-    spent = audit_calls(lake, market, day)
-    document["credits_used"] = sum(spent.per_day.values())
-    return Summed(document, results, missing, spent)
+    began = session.created_at.timestamp()
+    document["credits_used"] = sum(used for at, used in _calls(lake, market, day) if at >= began)
+    return Summed(document, results, missing, audit_calls(lake, market, day))
 
 
 def _event(state: State) -> str | None:
@@ -93,11 +93,16 @@ def audit_calls(lake: Lake, market: str, day: date) -> Audit:
     """
     settings = Settings.load().second_vendor
     plan, scale = plan_named(settings.plan), VENDOR_MINUTE_S / settings.minute_s
-    mine = [_sent(lake, key) for key in lake.list(layout.validation_calls_prefix(market, day))]
+    mine = _calls(lake, market, day)
     days = {datetime.fromtimestamp(at, UTC).date() for at, _ in mine}
     others = (key for key in lake.list(layout.validation_prefix(market)) if _on(key, days, day))
     sent = [(at * scale, used) for at, used in (*mine, *(_sent(lake, key) for key in others))]
     return audit(sent, plan.credits_per_minute, plan.credits_per_day if scale == 1 else None)
+
+
+def _calls(lake: Lake, market: str, day: date) -> list[tuple[float, int]]:
+    """The calls of the day's sessions: when, and for how many credits."""
+    return [_sent(lake, key) for key in lake.list(layout.validation_calls_prefix(market, day))]
 
 
 def _on(key: str, days: set[date], but: date) -> bool:

@@ -1,0 +1,120 @@
+"""What starts by itself of a validation, when, and what follows what."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from stocks_pipeline.defs.us import automation
+from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
+
+SYMBOLS = [f"S{number:02}" for number in range(20)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ValidationDesk]:
+    with validation_desk(tmp_path, monkeypatch) as found:
+        found.stock(SYMBOLS)
+        yield found
+
+
+def evaluated(desk: ValidationDesk, at: datetime) -> Any:
+    """The schedule's answer at that instant."""
+    with dg.build_schedule_context(desk.instance, at, repository_def=desk.repository) as context:
+        return automation.us_validation.evaluate_tick(context)
+
+
+def tick(desk: ValidationDesk, clock: FakeClock | None = None) -> list[dg.RunRequest]:
+    """What the chain asks for now."""
+    with dg.build_sensor_context(instance=desk.instance, repository_def=desk.repository) as context:
+        return list(automation.validation_chain(clock).evaluate_tick(context).run_requests or [])
+
+
+@pytest.mark.parametrize(("month", "day"), [(1, date(2026, 1, 5)), (7, date(2026, 7, 6))])
+def test_half_past_four_utc_is_the_session_before_winter_and_summer(
+    desk: ValidationDesk, month: int, day: date
+) -> None:
+    """A19: Tuesday 04:30 UTC is Monday's evening in New York, an hour apart by season; Tuesday to Saturday, running."""
+    schedule = automation.us_validation
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 4 * * 2-6", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    (request,) = evaluated(desk, datetime(2026, month, day.day + 1, 4, 30, tzinfo=UTC)).run_requests
+    assert request.partition_key == day.isoformat()
+    assert request.tags["source"] == "scheduler"
+
+
+def test_a_closed_day_is_skipped_with_the_reason(desk: ValidationDesk) -> None:
+    """New Year's Day was no session."""
+    answer = evaluated(desk, datetime(2026, 1, 2, 4, 30, tzinfo=UTC))
+    assert not answer.run_requests
+    assert "exchange is closed" in answer.skip_message
+
+
+def test_the_chain_runs_from_session_to_results_to_summary(desk: ValidationDesk) -> None:
+    """A20: one run over all batches when the session is opened; one summary a run of results; each asked for once."""
+    assert tick(desk) == []
+    desk.open()
+    (results,) = tick(desk)
+    assert results.job_name == "us_validation_results", results
+    assert results.tags["dagster/asset_partition_range_end"] == f"{DAY}|2"
+    assert [r.run_key for r in tick(desk)] == [results.run_key]
+    job = desk.repository.get_job(results.job_name)
+    ended = job.execute_in_process(instance=desk.instance, tags=results.tags, raise_on_error=False)
+    assert ended.success
+    (summary,) = [r for r in tick(desk) if r.job_name == "us_validation_summary"]
+    assert summary.partition_key == str(DAY)
+    assert ended.run_id in (summary.run_key or "")
+
+
+def test_results_that_failed_are_summed_up_too(desk: ValidationDesk) -> None:
+    """A session that failed says so; it does not end in silence."""
+    desk.open()
+    desk.vendor.script = lambda _s, _n: down()
+    assert not desk.check().success
+    assert [r.partition_key for r in tick(desk) if r.job_name == "us_validation_summary"] == [str(DAY)]
+
+
+def test_a_session_without_symbols_is_summed_up_at_once(desk: ValidationDesk) -> None:
+    """There are no results to wait for."""
+    friday = date(2026, 1, 2)
+    desk.stock([], friday)
+    desk.open(friday)
+    (request,) = tick(desk)
+    assert (request.job_name, request.partition_key) == ("us_validation_summary", str(friday))
+
+
+def test_a_single_batch_by_hand_is_summed_up(desk: ValidationDesk) -> None:
+    """Healing one partition in the UI updates the summary."""
+    desk.open()
+    desk.check(range(1, 2))
+    assert [r.partition_key for r in tick(desk) if r.job_name == "us_validation_summary"] == [str(DAY)]
+
+
+def test_what_the_foreground_did_is_left_alone(desk: ValidationDesk) -> None:
+    """`stocks validate` takes every step itself."""
+    tags = {"dagster/partition": str(DAY), "stocks/chain": "foreground"}
+    desk.run("validation_batches", tags)
+    desk.check(**{"stocks/chain": "foreground"})
+    assert tick(desk) == []
+
+
+def test_old_sessions_are_not_replayed(desk: ValidationDesk) -> None:
+    """Switching the chain on must not spend last month's credits."""
+    desk.open()
+    desk.check()
+    assert tick(desk, FakeClock(datetime.now(UTC).timestamp() + 40 * 3600)) == []
+
+
+def test_only_one_run_asks_the_vendor_at_a_time() -> None:
+    """Two would wait for each other's credits, each holding a slot of the queue."""
+    import yaml
+
+    import stocks_pipeline
+
+    path = Path(stocks_pipeline.__file__).parent / "instance" / "dagster.yaml"
+    limits = yaml.safe_load(path.read_text())["run_queue"]["tag_concurrency_limits"]
+    assert {"key": automation.UPSTREAM_TAG, "value": "twelvedata", "limit": 1} in limits
