@@ -18,6 +18,7 @@ from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
 from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, open_limiter
 from stocks_pipeline.upstream.twelve_data import SentCall, TwelveData
+from stocks_pipeline.upstream.twelve_data_answers import Reply
 from stocks_pipeline_tests.sandbox_server import TODAY, SandboxServer
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -111,7 +112,7 @@ def test_a_batch_is_one_request_and_a_credit_a_symbol(vendor: SandboxServer, mak
 
 def test_a_span_without_sessions_is_an_empty_table(make: Callable[..., Desk]) -> None:
     """A weekend, alone and in a batch."""
-    desk, weekend = make(), {"start": date(2026, 11, 14), "end": date(2026, 11, 15)}
+    desk, weekend = make(), SPAN | {"start": date(2026, 11, 14), "end": date(2026, 11, 15)}
     assert desk.gateway.daily(["AAPL"], **weekend)["AAPL"].num_rows == 0
     assert desk.gateway.daily(["AAPL", "MSFT"], **weekend)["MSFT"].num_rows == 0
 
@@ -175,10 +176,31 @@ def test_every_other_failure_has_its_class(
     assert (desk.sent[0].status is None) is (fault == "timeout")
 
 
+def test_a_minute_that_ends_within_a_batch_defers_the_rest(
+    make: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was answered is kept, what was not comes back as RATE, and nobody asks before the next minute."""
+    desk = make()
+    spent = {"code": 429, "message": "You have run out of API credits for the current minute.", "status": "error"}
+    body = json.dumps({"A": {"values": [], "status": "ok"}, "B": spent}).encode()
+    monkeypatch.setattr(desk.gateway, "_get", lambda *_: Reply(200, {}, body, time.time()))
+    found = desk.gateway.daily(["A", "B"], **SPAN)
+    assert (found["A"].num_rows, found["B"].kind) == (0, FailureKind.RATE)
+    assert 0 < desk.limiter.cooling_s() <= 1.02 * MINUTE_S
+
+
+def test_another_exchange_is_asked_for_by_its_code(vendor: SandboxServer, make: Callable[..., Desk]) -> None:
+    """BHP alone is the listing in New York; with the exchange's code it is Sydney's, which is not in the plan."""
+    assert make().gateway.daily(["BHP"], **SPAN)["BHP"].num_rows
+    error = make(mic_code="XASX").gateway.daily(["BHP"], **SPAN)["BHP"]
+    assert error.kind is FailureKind.PERMANENT
+    assert "mic_code=XASX" in vendor.log()[-1]["path"]
+
+
 def test_credits_of_a_stranger_make_everyone_wait(
     vendor: SandboxServer, make: Callable[..., Desk], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The vendor counts more than our ledger: said in the log, and nobody is granted a credit before its minute ends."""
+    """The vendor counts more than our ledger: said in the log, and no credit is granted before its minute ends."""
     desk, at = make(), time.time()
     time.sleep(MINUTE_S - at % MINUTE_S + 0.02)  # a fresh minute, so that both calls lie in it
     vendor.get(f"/time_series?symbol=A,B,C&interval=1day&apikey={KEY}", host="api.twelvedata.com")
