@@ -27,6 +27,12 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "STOCKS_CONTROL_DB", "<STOCKS_HOME>/control.db", "SQLite file of the rate limits that all processes share."
     ),
+    Setting(
+        "STOCKS_LIMITS_URL",
+        "",
+        "`postgresql://…`: rate limits that several machines share; default: the control file.",
+        secret=True,
+    ),
     Setting("STOCKS_S3_ENDPOINT", "", "Another S3 endpoint than AWS's, for MinIO and tests."),
     Setting("STOCKS_YAHOO_RATE", "5 live, 400 sandbox", "Requests a second to Yahoo, all processes together."),
     Setting("STOCKS_YAHOO_CONCURRENCY", "40", "Requests to Yahoo in flight in one process, 1 to 256."),

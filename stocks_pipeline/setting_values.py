@@ -46,6 +46,14 @@ def url(found: Mapping[str, str], name: str, default: str) -> str:
     return value.rstrip("/")
 
 
+def database(found: Mapping[str, str], name: str) -> str | None:
+    """A Postgres address, or None where none is given. Raises SettingError, which never shows its password."""
+    value = found.get(name)
+    if value is not None and not value.startswith(("postgresql://", "postgres://")):
+        raise SettingError(f"{name} is no database's address; valid: postgresql://user:password@host:port/database")
+    return value
+
+
 def folder(found: Mapping[str, str], name: str, default: Path) -> Path:
     """A path on this machine, absolute. Raises SettingError."""
     value = found.get(name, str(default))

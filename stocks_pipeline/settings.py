@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from stocks_pipeline.setting_table import TABLE, Setting
-from stocks_pipeline.setting_values import SettingError, folder, given, lake_address, number, url
+from stocks_pipeline.setting_values import SettingError, database, folder, given, lake_address, number, url
 
 __all__ = [
     "TABLE",
@@ -135,6 +135,7 @@ class Settings:
     dagster_home: Path
     lake: str
     control_db: Path
+    limits_url: str | None = field(repr=False)
     s3_endpoint: str | None
     yahoo_rate: int
     yahoo_concurrency: int
@@ -153,6 +154,11 @@ class Settings:
         """What gateways put in front of a vendor's host; None means the vendor itself."""
         return self.sandbox_url if self.upstream == "sandbox" else None
 
+    @property
+    def limits(self) -> str:
+        """Where the rate limits are kept: the database of several machines, else the control file of this one."""
+        return self.limits_url or str(self.control_db)
+
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None) -> "Settings":
         """The settings of this process.
@@ -170,6 +176,7 @@ class Settings:
             dagster_home=folder(found, "DAGSTER_HOME", home / "dagster"),
             lake=lake_address(found.get("STOCKS_LAKE", str(home / "lake"))),
             control_db=folder(found, "STOCKS_CONTROL_DB", home / "control.db"),
+            limits_url=database(found, "STOCKS_LIMITS_URL"),
             s3_endpoint=url(found, "STOCKS_S3_ENDPOINT", "") if "STOCKS_S3_ENDPOINT" in found else None,
             yahoo_rate=number(found, "STOCKS_YAHOO_RATE", 5 if upstream == "live" else 400, int, 1, 10_000),
             yahoo_concurrency=number(found, "STOCKS_YAHOO_CONCURRENCY", 40, int, 1, 256),

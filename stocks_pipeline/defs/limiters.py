@@ -16,6 +16,4 @@ def upstream_limiter(settings: Settings, upstream: str, per_second: int) -> "Lim
     """The limit that every process of this desk shares for one upstream."""
     from stocks_pipeline.upstream.limits import Rate, open_limiter
 
-    return open_limiter(
-        str(settings.control_db), upstream, [Rate(per_second, 1.0)], clock=SystemClock(), upstream=upstream
-    )
+    return open_limiter(settings.limits, upstream, [Rate(per_second, 1.0)], clock=SystemClock(), upstream=upstream)

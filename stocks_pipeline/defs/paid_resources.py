@@ -81,9 +81,7 @@ class TwelveDataResource(dg.ConfigurableResource[Any]):
         plan = plan_named(vendor.plan)
         rates = [Rate(plan.credits_per_minute, vendor.minute_s)]
         daily = plan.credits_per_day
-        limiter = open_limiter(
-            str(settings.control_db), "twelvedata", rates, clock=clock, upstream="twelvedata", daily=daily
-        )
+        limiter = open_limiter(settings.limits, "twelvedata", rates, clock=clock, upstream="twelvedata", daily=daily)
         gateway = TwelveData(
             base_url=settings.base_url,
             api_key=vendor.api_key or "sandbox",

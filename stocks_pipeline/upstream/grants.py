@@ -1,7 +1,8 @@
-"""The ledger of send times: one SQLite file that every process of a machine shares.
+"""The ledger of send times that every process shares: a SQLite file on one machine, a Postgres for several.
 
 What belongs here: handing out, moving and taking back send times, each in one short transaction. What does not:
-waiting for them (limits.py), or what a refusal of the upstream means (failures.py, http.py).
+waiting for them (limits.py), what a refusal of the upstream means (failures.py, http.py), and where the
+ledger lies (grant_store.py, grants_postgres.py).
 
 How it is exact. The credits of a key form one line, in the order in which they were reserved. A reservation of `c`
 credits under "N in any P seconds" may be sent from `at` to `until`, and `at` is never before the `until` of the credit
@@ -9,29 +10,16 @@ that stands N places ahead, plus P. `at` and `until` never fall along the line, 
 look-up finds that credit. Because an entry is only a time, a process that dies leaves nothing to clean up.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from stocks_pipeline.clock import Clock
-from stocks_pipeline.upstream.control_file import ControlFile
+from stocks_pipeline.upstream.grant_store import Connection, Store
 
 DAY_S = 86_400
 _KEEP_AT_LEAST_S = 60.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS limit_grants(
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, seq INTEGER NOT NULL, credits INTEGER NOT NULL,
-    at REAL NOT NULL, until REAL NOT NULL, day INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS limit_grants_seq ON limit_grants(key, seq);
-CREATE INDEX IF NOT EXISTS limit_grants_until ON limit_grants(key, until);
-CREATE TABLE IF NOT EXISTS limit_keys(
-    key TEXT PRIMARY KEY, wrote_at REAL NOT NULL, cool_until REAL NOT NULL, keep_s REAL NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS limit_days(
-    key TEXT NOT NULL, day INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY(key, day)) WITHOUT ROWID;
-"""
-_JOIN = "INSERT INTO limit_keys VALUES(?,0,0,?,'') ON CONFLICT(key) DO UPDATE SET keep_s=max(keep_s, excluded.keep_s)"
+_JOIN = "INSERT INTO limit_keys VALUES(?,0,0,?,'') ON CONFLICT(key) DO UPDATE SET keep_s="
+_JOIN += "CASE WHEN excluded.keep_s > limit_keys.keep_s THEN excluded.keep_s ELSE limit_keys.keep_s END"
 
 
 class DaySpent(Exception):  # noqa: N818 - an outcome that limits.py turns into an UpstreamError, not an error of its own
@@ -56,22 +44,23 @@ class Grant:
 
 
 class GrantLedger:
-    """The line of credits of one key in one file, under `rates` (credits, seconds) that hold all at once.
+    """The line of credits of one key in one store, under `rates` (credits, seconds) that hold all at once.
 
-    Safe for threads and processes, and after a fork.
+    Safe for threads and processes, and after a fork, as the store is.
     """
 
-    def __init__(
-        self, path: Path, key: str, rates: Sequence[tuple[int, float]], *, clock: Clock, daily: int | None = None
-    ) -> None:
-        self._file = ControlFile(path, _SCHEMA, clock=clock)
+    def __init__(self, store: Store, key: str, rates: Sequence[tuple[int, float]], *, daily: int | None = None) -> None:
+        self._store = store
         self._key = key
         self._rates = tuple(rates)
-        self._clock = clock
         self._daily = daily
         self.keep_s = max([_KEEP_AT_LEAST_S, *(2 * period_s for _, period_s in rates)])
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             con.execute(_JOIN, (key, self.keep_s))
+
+    def bounds(self) -> tuple[float, float]:
+        """The present on the ledger's clock: not before the first, not after the second."""
+        return self._store.bounds()
 
     def reserve(self, credits_: int, slack: float) -> Grant:
         """The next free send time for `credits_`, charged at once. It lapses `slack` seconds after it begins.
@@ -133,20 +122,20 @@ class GrantLedger:
         if period_s > self.keep_s:
             raise ValueError(f"the ledger of {self._key} goes back {self.keep_s:g} s, asked for {period_s:g} s")
         with self._turn() as (con, now):
-            sql = "SELECT total(credits) FROM limit_grants WHERE key=? AND at>? AND at<=?"
+            sql = "SELECT coalesce(sum(credits), 0) FROM limit_grants WHERE key=? AND at>? AND at<=?"
             return int(con.execute(sql, (self._key, now - period_s, now)).fetchone()[0])
 
     def close(self) -> None:
         """Release the file. The ledger cannot be used afterwards."""
-        self._file.close()
+        self._store.close()
 
     @contextmanager
-    def _turn(self) -> Iterator[tuple[sqlite3.Connection, float]]:
+    def _turn(self) -> Iterator[tuple[Connection, float]]:
         """A transaction and the present as read inside it, so that times and their order agree."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             yield con, self._now(con)
 
-    def _reserve(self, con: sqlite3.Connection, now: float, credits_: int, slack: float) -> Grant:
+    def _reserve(self, con: Connection, now: float, credits_: int, slack: float) -> Grant:
         sql = "SELECT seq, at, until FROM limit_grants WHERE key=? ORDER BY seq DESC LIMIT 1"
         seq, last_at, last_until = con.execute(sql, (self._key,)).fetchone() or (0, 0.0, 0.0)
         at = max(now, last_at, self._cool_until(con))
@@ -158,26 +147,27 @@ class GrantLedger:
                 at = max(at, row[0] + period_s)
         until, day = max(at + slack, last_until), int(at // DAY_S)
         self._charge_day(con, day, credits_)
-        sql = "INSERT INTO limit_grants(key, seq, credits, at, until, day) VALUES(?,?,?,?,?,?)"
-        cursor = con.execute(sql, (self._key, seq + credits_, credits_, at, until, day))
+        sql = "INSERT INTO limit_grants(key, seq, credits, at, until, day) VALUES(?,?,?,?,?,?) RETURNING id"
+        (id_,) = con.execute(sql, (self._key, seq + credits_, credits_, at, until, day)).fetchone()
         con.execute(
             "DELETE FROM limit_grants WHERE key=? AND until < ? - (SELECT keep_s FROM limit_keys WHERE key=?)",
             (self._key, now, self._key),
         )
-        return Grant(cursor.lastrowid or 0, credits_, at, min(until, (day + 1) * DAY_S), at - now, slack)
+        return Grant(int(id_), credits_, at, min(until, (day + 1) * DAY_S), at - now, slack)
 
-    def _charge_day(self, con: sqlite3.Connection, day: int, credits_: int) -> None:
+    def _charge_day(self, con: Connection, day: int, credits_: int) -> None:
         if self._daily is None:
             return
         row = con.execute("SELECT credits FROM limit_days WHERE key=? AND day=?", (self._key, day)).fetchone()
         used = row[0] if row else 0
         if used + credits_ > self._daily:
             raise DaySpent(used, day)
-        con.execute("INSERT OR REPLACE INTO limit_days VALUES(?,?,?)", (self._key, day, used + credits_))
+        sql = "INSERT INTO limit_days VALUES(?,?,?) ON CONFLICT(key, day) DO UPDATE SET credits=excluded.credits"
+        con.execute(sql, (self._key, day, used + credits_))
         if row is None:  # once a day
             con.execute("DELETE FROM limit_days WHERE key=? AND day<?", (self._key, day - 7))
 
-    def _take_back(self, con: sqlite3.Connection, id_: int) -> None:
+    def _take_back(self, con: Connection, id_: int) -> None:
         row = con.execute("SELECT seq, credits, day FROM limit_grants WHERE id=?", (id_,)).fetchone()
         if row is None:
             return
@@ -186,17 +176,17 @@ class GrantLedger:
         con.execute("UPDATE limit_grants SET seq=seq-? WHERE key=? AND seq>?", (credits_, self._key, seq))
         con.execute("UPDATE limit_days SET credits=credits-? WHERE key=? AND day=?", (credits_, self._key, day))
 
-    def _cool_until(self, con: sqlite3.Connection) -> float:
+    def _cool_until(self, con: Connection) -> float:
         sql = "SELECT cool_until FROM limit_keys WHERE key=?"
         return float(con.execute(sql, (self._key,)).fetchone()[0])
 
-    def _now(self, con: sqlite3.Connection) -> float:
+    def _now(self, con: Connection) -> float:
         """The present, after moving the ledger along if the machine's clock was set back since the last transaction.
 
         Without this an hour set back would be an hour of waiting. The time between the two transactions is not known
         and counts as none, which only waits longer. A clock set *forward* cannot be told from time that passed.
         """
-        now = self._clock.time()
+        now = self._store.now(con)
         wrote_at = con.execute("SELECT wrote_at FROM limit_keys WHERE key=?", (self._key,)).fetchone()[0]
         back = wrote_at - now
         if back > 0:

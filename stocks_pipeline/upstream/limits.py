@@ -1,4 +1,4 @@
-"""How often an upstream may be called: by any thread of any process that shares the control file.
+"""How often an upstream may be called: by any thread of any process that shares the control file or database.
 
 What belongs here: the limiter a gateway holds, waiting one's turn, and opening a limiter by URL. What does not: the
 shared ledger behind it (grants.py), what a failure means (failures.py), retrying (http.py).
@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.grant_store import open_store
 from stocks_pipeline.upstream.grants import DAY_S, DaySpent, Grant, GrantLedger
 
 _log = logging.getLogger(__name__)
@@ -143,11 +143,14 @@ class SharedLimiter:
 
     def _wait_for(self, grant: Grant, stop: threading.Event | None) -> None:
         """Return while the grant is valid, however often it is moved or lapses before."""
-        while not grant.at <= (now := self._clock.time()) <= grant.until:
-            if grant.at > now:
+        while True:
+            earliest, latest = self._ledger.bounds()
+            if grant.at <= earliest and latest <= grant.until:
+                return
+            if grant.at > earliest:
                 try:
                     # The smaller of the two: a clock set back just now must not lengthen the sleep.
-                    pause(min(grant.at - now, grant.wait), clock=self._clock, stop=stop)
+                    pause(min(grant.at - earliest, grant.wait), clock=self._clock, stop=stop)
                 except BaseException:
                     self._ledger.take_back(grant)
                     raise
@@ -160,7 +163,7 @@ class SharedLimiter:
             self._upstream,
             "",
             f"{spent.used} of {self._daily} credits of {day} (UTC) are used, {asked} more were asked for",
-            retry_after_s=max(0.0, (spent.day + 1) * DAY_S - self._clock.time()),
+            retry_after_s=max(0.0, (spent.day + 1) * DAY_S - self._ledger.bounds()[0]),
         )
 
     def cool_down(self, seconds: float, reason: str = "") -> None:
@@ -224,22 +227,18 @@ def slack_for(rates: Sequence[Rate]) -> float:
 def open_limiter(  # noqa: PLR0913 - each is a dimension of the limit
     url: str, key: str, rates: Sequence[Rate], *, clock: Clock, upstream: str, daily: int | None = None
 ) -> SharedLimiter:
-    """The limiter of `key` in the control file at `url`. Folder and file are made.
+    """The limiter of `key` in the ledger at `url`. File or tables are made.
 
-    `url` is a path, or `sqlite:///relative` or `sqlite:////absolute` as SQLAlchemy writes them.
+    `url` is a path, or `sqlite:///relative` or `sqlite:////absolute` as SQLAlchemy writes them, or `postgresql://…`:
+    then it holds for every machine that names the same database.
 
     All `rates` hold at once; `daily` caps the credits of each UTC day.
 
     Raises:
         ValueError: another kind of URL.
-        grants.StoreError: the file cannot be written.
+        control_file.StoreError: the file cannot be written, or the database refuses what it is asked.
+        UpstreamError: the database cannot be reached; here and from every method of the limiter.
     """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme != "sqlite":
-        raise ValueError(f"STOCKS_CONTROL_DB={scheme}://…: only a file path or sqlite:///path is supported")
-    path = Path(rest.removeprefix("/") if separator else url)
-    if not path.name:
-        raise ValueError("STOCKS_CONTROL_DB is empty: it must name a file")
     pairs = [(rate.credits, rate.period_s) for rate in rates]
-    ledger = GrantLedger(path, key, pairs, clock=clock, daily=daily)
+    ledger = GrantLedger(open_store(url, key, clock), key, pairs, daily=daily)
     return SharedLimiter(ledger, rates, clock=clock, upstream=upstream, daily=daily)

@@ -482,7 +482,7 @@ def test_folder_and_file_are_made(tmp_path: Path, clock: UneasyClock, url: str) 
     assert path.is_file()
 
 
-@pytest.mark.parametrize("url", ["postgresql://host/db", "redis://host", "", "sqlite:///"])
+@pytest.mark.parametrize("url", ["mysql://user:s3cret@host/db", "redis://host", "", "sqlite:///"])
 def test_other_places_are_refused_by_name(clock: UneasyClock, url: str) -> None:
     """What cannot be used is refused with the name of the setting, and without the URL's password."""
     with pytest.raises(ValueError, match="STOCKS_CONTROL_DB"):
@@ -510,7 +510,7 @@ def test_file_lost_at_work_names_the_setting(opened: Opener, tmp_path: Path) -> 
 def test_a_full_disk_is_survived(opened: Opener) -> None:
     """A disk that fills up fails the call by name and changes nothing; with space again the limiter goes on."""
     limiter = opened((Rate(100_000, 60),))
-    connection = limiter._ledger._file._handle.connection
+    connection = limiter._ledger._store._file._handle.connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages + 1}")
     granted: list[int] = []
@@ -531,7 +531,7 @@ def test_a_full_disk_is_survived(opened: Opener) -> None:
 def test_connection_is_closed_with_the_limiter(tmp_path: Path, clock: UneasyClock) -> None:
     """A limiter that is simply dropped leaves no open connection behind."""
     limiter = open_limiter(str(tmp_path / "c.sqlite"), "vendor", MINUTE, clock=clock, upstream="vendor")
-    connection = limiter._ledger._file._handle.connection
+    connection = limiter._ledger._store._file._handle.connection
     del limiter
     gc.collect()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):

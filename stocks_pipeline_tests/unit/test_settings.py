@@ -27,6 +27,7 @@ BAD = [
     ("STOCKS_LAKE", "gs://bucket"),
     ("STOCKS_LAKE", "~nobody-of-that-name/x"),
     ("STOCKS_CONTROL_DB", "postgresql://desk@db/control"),
+    ("STOCKS_LIMITS_URL", "mysql://desk@db/limits"),
     ("STOCKS_S3_ENDPOINT", "localhost:9000"),
     ("STOCKS_YAHOO_RATE", "0"),
     ("STOCKS_YAHOO_RATE", "10001"),
@@ -167,7 +168,20 @@ def test_the_key_never_shows() -> None:
         "STOCKS_LLM_API_KEY",
         "STOCKS_TWELVE_DATA_API_KEY",
         "STOCKS_ALERT_WEBHOOK_URL",
+        "STOCKS_LIMITS_URL",
     }
+
+
+def test_the_limits_lie_in_the_control_file_unless_machines_share_them() -> None:
+    """D10: one more address, for the limits alone; its password shows nowhere."""
+    assert Settings.load({}).limits == str(Settings.load({}).control_db)
+    address = "postgresql://desk:hunter2@db:5432/limits"
+    found = Settings.load({"STOCKS_LIMITS_URL": address})
+    assert found.limits == address
+    assert "hunter2" not in repr(found)
+    with pytest.raises(SettingError, match="STOCKS_LIMITS_URL") as caught:
+        Settings.load({"STOCKS_LIMITS_URL": "mysql://desk:hunter2@db/limits"})
+    assert "hunter2" not in str(caught.value)
 
 
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\0'\":~", exclude_categories=["Cc", "Z"]), min_size=1)

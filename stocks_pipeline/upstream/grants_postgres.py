@@ -1,0 +1,166 @@
+"""The ledger of send times in a Postgres: one limit for the processes of several machines.
+
+What belongs here: connecting, one short transaction at a time, the database's clock, and what it means when the server
+is gone. What does not: the ledger itself (grants.py), which is the same as in a file.
+
+An advisory lock for each key makes one transaction at a time its only writer; the lock ends with the transaction, also
+when the process or its machine dies. Times are the server's: machines need not agree on theirs. What a process knows
+of the server's clock between two transactions is bounded by when it asked and when it had the answer, and a send time
+counts as come, or as not yet gone, only if that is certain.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from stocks_pipeline.clock import Clock
+from stocks_pipeline.upstream.control_file import StoreError
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.grant_store import Connection
+
+if TYPE_CHECKING:
+    import psycopg
+
+SETTING: Final = "STOCKS_LIMITS_URL"
+_MAKING: Final = "stocks_pipeline limits"
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS limit_grants(
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key TEXT NOT NULL, seq BIGINT NOT NULL,
+    credits INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION NOT NULL, day INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS limit_grants_seq ON limit_grants(key, seq);
+CREATE INDEX IF NOT EXISTS limit_grants_until ON limit_grants(key, until);
+CREATE TABLE IF NOT EXISTS limit_keys(
+    key TEXT PRIMARY KEY, wrote_at DOUBLE PRECISION NOT NULL, cool_until DOUBLE PRECISION NOT NULL,
+    keep_s DOUBLE PRECISION NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS limit_days(
+    key TEXT NOT NULL, day INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY(key, day));
+"""
+_SESSION: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "tcp_user_timeout": 15_000,  # milliseconds; a machine that vanished holds nobody up for longer
+    "options": "-c lock_timeout=20s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s",
+}
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+class _Statements:
+    """The connection inside a transaction, for statements that are written with `?`."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        return self._connection.execute(sql.replace("?", "%s").encode(), parameters)
+
+
+class PostgresStore:
+    """One connection for all threads of a process; a forked child opens its own. Tables are made.
+
+    Raises:
+        UpstreamError: TRANSIENT, the server cannot be reached or went away; AUTH, it refuses the user.
+        StoreError: it refuses what it is asked, or psycopg is not installed. Both from every method.
+    """
+
+    def __init__(self, url: str, key: str, *, clock: Clock) -> None:
+        self._url, self._clock = url, clock
+        self._name = f"{_MAKING} {key}"
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._inherited: list[Any] = []
+        self._ahead = (0.0, 0.0)  # the server's clock minus our monotonic one: at least, at most
+        with self._begun(_MAKING) as connection:
+            connection.execute(_SCHEMA.encode())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The only writer of this key on any machine while inside; an exception undoes everything."""
+        with self._begun(self._name) as connection:
+            yield _Statements(connection)
+
+    def now(self, con: Connection) -> float:
+        """The server's present."""
+        asked = self._clock.monotonic()
+        (now,) = con.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        self._ahead = (now - self._clock.monotonic(), now - asked)
+        return float(now)
+
+    def bounds(self) -> tuple[float, float]:
+        mine = self._clock.monotonic()
+        return mine + self._ahead[0], mine + self._ahead[1]
+
+    def close(self) -> None:
+        """Give the connection back. Closing twice does nothing."""
+        if self._connection is not None and self._pid == os.getpid():
+            self._connection.close()
+        self._connection = None
+
+    @contextmanager
+    def _begun(self, lock: str) -> Iterator["psycopg.Connection[Any]"]:
+        if self._pid != os.getpid():  # a fork: the parent goes on using the connection, and perhaps held the lock
+            self._inherited.append(self._connection)
+            self._pid, self._connection, self._lock = os.getpid(), None, threading.Lock()
+        import psycopg
+
+        with self._lock:
+            connection = self._begin(lock)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except psycopg.Error as exc:
+                self._drop()
+                raise self._unusable(exc) from exc
+            except BaseException:
+                self._roll_back(connection)
+                raise
+
+    def _begin(self, lock: str) -> "psycopg.Connection[Any]":
+        """A connection inside a transaction that holds the lock. One that broke while idle is replaced once."""
+        import psycopg
+        from psycopg.conninfo import make_conninfo
+
+        for fresh in (self._connection is None, True):
+            try:
+                if self._connection is None:
+                    where = make_conninfo(self._url, **_SESSION)
+                    self._connection = psycopg.connect(where, autocommit=True, prepare_threshold=None)
+                self._connection.execute("BEGIN")
+                self._connection.execute(_LOCK, (lock,))
+            except psycopg.Error as exc:
+                self._drop()
+                if fresh or not isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
+                    raise self._unusable(exc) from exc
+            else:
+                return self._connection
+        raise AssertionError("unreachable: the second try is fresh")
+
+    def _roll_back(self, connection: "psycopg.Connection[Any]") -> None:
+        import psycopg
+
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._drop()  # the server undoes what is left open
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _unusable(self, exc: Exception) -> UpstreamError | StoreError:
+        """What the failure means. Neither the address's user nor its password is said."""
+        import psycopg
+
+        parts = urlsplit(self._url)
+        where = f"{SETTING} ({parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path})"
+        text = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
+        if "authentication failed" in text or "no password supplied" in text:
+            return UpstreamError(FailureKind.AUTH, "limits", "", f"{where}: {text}")
+        if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
+            message = f"{where} cannot be reached: {text}. Nothing is sent without the shared limits."
+            return UpstreamError(FailureKind.TRANSIENT, "limits", "", message)
+        return StoreError(f"{where}: {text}")
