@@ -127,7 +127,7 @@ def _session(limiter: SharedLimiter, clock: SimulatedClock) -> list[tuple[float,
 
 def _limiter(path: Path, minute_s: float, clock: Any) -> SharedLimiter:
     rates = [Rate(PLAN.credits_per_minute, minute_s)]
-    return open_limiter(str(path), "td", rates, clock=clock, upstream="twelve_data", daily=PLAN.credits_per_day)
+    return open_limiter(str(path), "td", rates, clock=clock, upstream="twelvedata", daily=PLAN.credits_per_day)
 
 
 def _scaled(folder: Path) -> Measured:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from stocks_pipeline.domain.schemas import EXTERNAL_BARS
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status
 
-UPSTREAM = "twelve_data"
+UPSTREAM = "twelvedata"
 _OK, _FIRST_ERROR, _TOO_MANY = 200, 400, 429
 _DAY_S = 86_400
 _SHARED = frozenset({FailureKind.RATE, FailureKind.QUOTA_DAY, FailureKind.AUTH})

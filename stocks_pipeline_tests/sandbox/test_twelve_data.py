@@ -65,7 +65,7 @@ class Desk:
 
 def limiter(folder: Path) -> SharedLimiter:
     rates = [Rate(8, MINUTE_S)]
-    return open_limiter(str(folder / "c.db"), "td", rates, clock=SystemClock(), upstream="twelve_data", daily=800)
+    return open_limiter(str(folder / "c.db"), "td", rates, clock=SystemClock(), upstream="twelvedata", daily=800)
 
 
 @pytest.fixture
