@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stocks_pipeline.domain.schemas import PRICES, TICKERS
+from stocks_pipeline.domain.schemas import PRICES, TICKERS, VALIDATION_RESULTS
 
 
 def _field(name: str, kind: Any, text: str) -> Any:
@@ -70,6 +70,25 @@ VIEWS: Final[dict[str, Any]] = {
             *(f for f in PRICES if f.name not in {"symbol", "batch_number"}),
         ]
     ),
+    "validation_sessions": pa.schema(
+        [
+            _MARKET,
+            _AS_OF,
+            _field("session_id", pa.string(), "session- and a UUID"),
+            _field("correlation_id", pa.string(), "quality-coord- and the same UUID"),
+            _field("status", pa.string(), "pending, processing, completed or failed, as its batches are"),
+            _field("profile", pa.string(), "standard or strict"),
+            _field("lookback_days", pa.int32(), "Calendar days compared, up to as_of"),
+            _field("total_symbols", pa.int32(), "Symbols of the session"),
+            _field("total_batches", pa.int32(), "Its requests to the second vendor, without repeats"),
+            _field("batches_completed", pa.int64(), "Batches of which every symbol has a result"),
+            _field("batches_failed", pa.int64(), "Batches that could not be checked"),
+            _field("created_at", _UTC, "When it was opened"),
+            _field("updated_at", _UTC, "When one of its batches last moved on"),
+            _field("completed_at", _UTC, "When it was completed or failed; missing before"),
+        ]
+    ),
+    "validation_results": pa.schema([_MARKET, _AS_OF, *VALIDATION_RESULTS]),
     "precomputed_reports": pa.schema(
         [
             _RECEIPT,

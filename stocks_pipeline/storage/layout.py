@@ -177,11 +177,6 @@ def validation_prefix(market: str) -> str:
     return f"{_market(market)}/validation/"
 
 
-def validation_calls_prefix(market: str, day: date | str) -> str:
-    """Prefix of the requests to the second vendor that one session sent."""
-    return f"{validation_prefix(market)}{_day(day)}/calls/"
-
-
 def validation_session_key(market: str, day: date | str) -> str:
     """The record of one validation session: its plan and batches."""
     return f"{validation_prefix(market)}{_day(day)}/session.json"
@@ -246,4 +241,4 @@ def llm_answer_key(fingerprint: str) -> str:
 
 def validation_call_key(market: str, day: date | str, moment: str, number: int) -> str:
     """One request to the second vendor: what the audit of its credits reads."""
-    return f"{validation_calls_prefix(market, day)}{encode_symbol(moment)}-{number}.json"
+    return f"{validation_prefix(market)}{_day(day)}/calls/{encode_symbol(moment)}-{number}.json"

@@ -12,9 +12,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stocks_pipeline.domain.schemas import PRICES, TICKERS
+from stocks_pipeline.domain.schemas import PRICES, TICKERS, VALIDATION_RESULTS
 from stocks_pipeline.domain.symbols import companies_from_csv
-from stocks_pipeline.storage import dr_keys, layout
+from stocks_pipeline.storage import dr_keys, layout, validation_keys
 from stocks_pipeline.storage.dictionary import sql_type
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.scan import padded, quoted
@@ -35,6 +35,7 @@ _TEXTS: Final = pa.schema([("content", pa.string()), _ADDRESS])
 _FOOTERS: Final = pa.schema([("key", pa.binary()), ("value", pa.binary()), ("file_name", pa.string())])
 _PRICES: Final = pa.schema([*PRICES, _ADDRESS])
 _TICKERS: Final = pa.schema([*TICKERS, _ADDRESS])
+_RESULTS: Final = pa.schema([*VALIDATION_RESULTS, _ADDRESS])
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,10 @@ def _whole_prices(lake: Lake, key: str) -> Any:
 
 def _whole_tickers(lake: Lake, key: str) -> Any:
     return padded(read_table(lake, key), TICKERS, lake.uri(key)).cast(_TICKERS)
+
+
+def _whole_results(lake: Lake, key: str) -> Any:
+    return padded(read_table(lake, key), VALIDATION_RESULTS, lake.uri(key)).cast(_RESULTS)
 
 
 def _whole_text(lake: Lake, key: str) -> Any:
@@ -174,6 +179,24 @@ SOURCES: Final = (
         _parses(dr_keys.parse_ticker_data_key),
         _PARQUET,
         _whole_prices,
+    ),
+    Source(
+        "validation_session_files",
+        "validation_sessions",
+        _TEXTS,
+        layout.validation_prefix,
+        _parses(validation_keys.parse_validation_session_key),
+        _TEXT,
+        _whole_text,
+    ),
+    Source(
+        "validation_result_files",
+        "validation_results",
+        _RESULTS,
+        layout.validation_prefix,
+        _parses(validation_keys.parse_validation_batch_key),
+        _PARQUET,
+        _whole_results,
     ),
     *(
         Source(name, view, _TEXTS, _no_market(prefix), _parses(parse), _TEXT, _whole_text)

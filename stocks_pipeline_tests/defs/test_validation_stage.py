@@ -236,3 +236,26 @@ def test_stored_results_hold_the_instant_of_each_verdict(desk: ValidationDesk) -
     after = instants()
     assert after["S05"] > before["S05"]
     assert {s: t for s, t in after.items() if s != "S05"} == {s: t for s, t in before.items() if s != "S05"}
+
+
+def test_the_views_show_the_days_session_and_only_its_results(desk: ValidationDesk) -> None:
+    """SQL over a session: its record, its verdicts; a session that was replaced took its results with it."""
+    from stocks_pipeline.storage.warehouse import Warehouse
+
+    def rows(query: str) -> list[tuple[object, ...]]:
+        with Warehouse(desk.lake, markets=("us",)) as warehouse:
+            return [tuple(row.values()) for row in warehouse.sql(query).to_pylist()]
+
+    assert rows("FROM validation_sessions") == rows("FROM validation_results") == []
+    desk.open()
+    desk.vendor.script = lambda symbols, _: down() if symbols[0] == "S16" else None
+    desk.check()
+    record = "SELECT market, as_of, status, total_symbols, batches_completed, batches_failed FROM validation_sessions"
+    assert rows(record) == [("us", DAY, "failed", 20, 2, 1)]
+    counts = "SELECT status, causes, count(*) FROM validation_results GROUP BY ALL ORDER BY ALL"
+    assert [(row[0], row[2]) for row in rows(counts)] == [("failed", 1), ("passed", 15)]
+    assert desk.open(symbols=["S01"], anew=True).success
+    assert rows("FROM validation_results") == []
+    desk.vendor.script = lambda _s, _n: None
+    desk.check()
+    assert rows("SELECT symbol, passed FROM validation_results") == [("S01", True)]

@@ -16,6 +16,7 @@ from stocks_pipeline.domain.validation_session import Batch, Session, State
 from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
+from stocks_pipeline.storage.validation_keys import batches_prefix
 
 
 class OtherSessionError(ValueError):
@@ -45,7 +46,11 @@ class SessionBook:
             return stored
         unique = str(uuid.uuid4())
         session = Session.new(unique, wanted, plan, self.clock.now(), lookback_days=lookback_days, profile=profile)
-        return self._save(session)
+        self._save(session)
+        # Results of the session that this one replaces would be taken for its own by whoever reads the files.
+        for key in list(self.lake.list(batches_prefix(self.market, self.day))):
+            self.lake.delete(key)
+        return session
 
     def standing(self, symbols: Sequence[str], *, lookback_days: int, profile: Profile) -> Session | None:
         """The day's session if it is about this; None where there is none, or one about fewer symbols.

@@ -18,6 +18,7 @@ from stocks_pipeline.domain.validation_types import Status, SymbolResult
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.validation_keys import calls_prefix
 
 VENDOR_MINUTE_S = 60.0
 
@@ -102,7 +103,7 @@ def audit_calls(lake: Lake, market: str, day: date) -> Audit:
 
 def _calls(lake: Lake, market: str, day: date) -> list[tuple[float, int]]:
     """The calls of the day's sessions: when, and for how many credits."""
-    return [_sent(lake, key) for key in lake.list(layout.validation_calls_prefix(market, day))]
+    return [_sent(lake, key) for key in lake.list(calls_prefix(market, day))]
 
 
 def _on(key: str, days: set[date], but: date) -> bool:
