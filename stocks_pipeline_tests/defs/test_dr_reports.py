@@ -132,16 +132,18 @@ def test_the_run_log_has_the_seeds_four_lines_for_each_ticker(desk: MorningDesk)
     """A25, B31: with the job's id, which names ticker and execution; a job that failed says so instead."""
     desk.model.script = lambda subject, _: down(subject, said="the model is down") if subject == "DBS19" else None
     done = desk.write()
-    told = [entry.user_message for entry in desk.instance.all_logs(done.run_id) if entry.dagster_event is None]
+    entries = [entry.user_message for entry in desk.instance.all_logs(done.run_id) if entry.dagster_event is None]
+    told = "\n".join(entries).splitlines()
     for name in ACTIVE:
-        (said,) = [text for text in told if f"Processing job {desk.job(name).job_id}" in text]
-        lines = said.splitlines()
+        at = told.index(f"Processing job {desk.job(name).job_id} for {name}")
         if name == "DBS19":
-            assert "the model is down" in lines[1]
+            assert "the model is down" in told[at + 1]
             continue
+        lines = told[at : at + 4]
         assert [line.split(" ")[0] for line in lines] == ["Processing", "Agent", "Cached", "Completed"]
         assert layout.report_key(DAY, name) in lines[2]
         assert lines[3] == f"Completed job {desk.job(name).job_id}"
+    assert len([entry for entry in entries if "Processing job" in entry]) == 1
 
 
 @pytest.mark.parametrize("bad", ACTIVE)
