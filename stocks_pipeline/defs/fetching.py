@@ -100,7 +100,7 @@ class BatchFetch:
         A symbol that was stored and fails now keeps its stored rows: a refetch never makes the lake poorer.
 
         Raises:
-            BatchFailedError: more than `MAX_FAILED_SHARE` of the symbols asked for failed for a passing reason, or the
+            BatchFailedError: more than `MAX_FAILED_SHARE` of the batch's symbols failed for a passing reason, or the
                 vendor refused the whole stage. The symbols that were answered are stored first.
             Cancelled: `stop` was set; here, too, what was answered is stored first.
         """
@@ -122,7 +122,7 @@ class BatchFetch:
         after = self._merge(before, answers, lookback)
         if any(f.kind in _STOPPING for f in failures):
             self.stop.set()  # here, not when the run hears of it: until then its other threads would go on asking
-        red = self._is_red(failures, len(todo))
+        red = self._is_red(failures, len(after.outcomes))
         if red and all(o.status == "failed" for o in after.outcomes.values()):
             raise self._failed(batch, failures, len(todo))
         report = self._write(batch, after, asked=len(todo), seconds=seconds)
@@ -202,11 +202,13 @@ class BatchFetch:
             return False
         return self.clock.now() < self.calendar.close_at(self.day) + SETTLE
 
-    def _is_red(self, failures: Sequence[UpstreamError], asked: int) -> bool:
+    @staticmethod
+    def _is_red(failures: Sequence[UpstreamError], known: int) -> bool:
+        """By the share of all the symbols the batch knows of: a rest of one that fails again is no outage."""
         if any(f.kind in _STOPPING for f in failures):
             return True
         passing = sum(f.kind in RETRYABLE for f in failures)
-        return passing > MAX_FAILED_SHARE * asked
+        return passing > MAX_FAILED_SHARE * known
 
     def _failed(self, batch: int, failures: Sequence[UpstreamError], asked: int) -> BatchFailedError:
         kinds = Counter(f.kind for f in failures)

@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocks_pipeline.defs.batch_file import BatchState
+from stocks_pipeline.defs.checks import findings, partition_checks
 from stocks_pipeline.defs.fetching import SETTLE, BatchFailedError, BatchFetch, BatchReport
 from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.symbols import BatchPlan
@@ -21,7 +23,7 @@ from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline.upstream.yahoo import Window
-from stocks_pipeline_tests.fake_feed import CannedFeed, Reply, bars_of, closes, refused, sane_bars
+from stocks_pipeline_tests.fake_feed import CannedFeed, Reply, bars_of, closes, codes, refused, sane_bars
 from stocks_pipeline_tests.fakes import FakeClock
 
 DAY = date(2025, 12, 5)
@@ -273,6 +275,20 @@ def test_more_than_half_failing_for_a_passing_reason_is_red(
     assert desk.lake.exists(key) == (failing < 4), "nothing is stored where nothing came"
     if failing < 4:
         assert list(statuses(desk.state()).values()).count("ok") == 4 - failing
+
+
+@pytest.mark.parametrize("kind", [FailureKind.RATE, FailureKind.TRANSIENT, FailureKind.MALFORMED])
+def test_a_rest_of_one_that_fails_again_leaves_the_batch_green(desk: Desk, kind: FailureKind) -> None:
+    """E17: 1 of 100 fails twice: the second run asks for that one alone, and 1 of 100 is what it is judged by."""
+    desk.plan = BatchPlan.of(codes(100))
+    desk.fails("ABC", kind=kind)
+    desk.run()
+    desk.asked()
+    report = desk.run()
+    assert desk.asked() == ["ABC.AX"]
+    checked = partition_checks(findings(report.state.table, report.state.ordered, DAY, calendar("XASX")))
+    (told,) = [check for check in checked if check.name == "symbols_fetched"]
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.QUOTA_DAY])
