@@ -88,12 +88,12 @@ def _listed(world: World, call: Call, one: Callable[[World, Call, str], Answer])
     world.credits.charge(now, good)
     cut = call.fault("malformed") is not None
     if len(symbols) > 1:
-        response = _json(world, answers, charged=good, cut=cut)
+        response = _json(world, answers, charged=good, cut=cut, at=now)
         response.headers["Is_batch"] = "true"
         return response
     answer = answers[symbols[0]]
     status = 200 if good or world.config.errors_in_200 else int(answer["code"])
-    return _json(world, answer, status, charged=good, cut=cut)
+    return _json(world, answer, status, charged=good, cut=cut, at=now)
 
 
 def _bars(world: World, call: Call, asked: str, adjust: str) -> Bars | Answer:
@@ -236,9 +236,11 @@ def _error(world: World, code: int, message: str) -> Response:
     return _json(world, _failed(code, message), 200 if world.config.errors_in_200 else code)
 
 
-def _json(world: World, body: Answer, status: int = 200, *, charged: int = 0, cut: bool = False) -> Response:
-    """A JSON answer with the credits in its headers; cut in the middle if asked for."""
-    used = world.credits.used_minute(world.clock.time())
+def _json(  # noqa: PLR0913 - keyword-only, each a part of an answer
+    world: World, body: Answer, status: int = 200, *, charged: int = 0, cut: bool = False, at: float | None = None
+) -> Response:
+    """A JSON answer with the credits of `at` (now) in its headers; cut in the middle if asked for."""
+    used = world.credits.used_minute(world.clock.time() if at is None else at)
     headers = {
         "api-credits-used": str(used),
         "api-credits-left": str(max(0, world.config.credits.per_minute - used)),
