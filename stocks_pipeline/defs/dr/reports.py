@@ -7,7 +7,7 @@ not: writing one report (writing.py) and asking the model (telling.py).
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
