@@ -204,11 +204,6 @@ class Settings:
         }
 
 
-def lakelake_address() -> str:
-    """Where the lake is, by the environment."""
-    return Settings.load().lake
-
-
 def _upstream(value: str) -> Upstream:
     if value == "sandbox":
         return "sandbox"

@@ -120,7 +120,10 @@ def read_feed(body: bytes, symbol: str, *, now: datetime) -> tuple[NewsItem, ...
     lower = body.lower()
     if b"<!doctype html" in lower[:_MAX_BYTES] or b"<!entity" in lower:
         raise _malformed(symbol, "a web page or a document with entities instead of a feed")
-    parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    try:
+        parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    except ValueError as error:  # a NUL byte: feedparser takes the body for a path
+        raise _malformed(symbol, f"no feed: {error}") from error
     if not parsed.get("version"):
         raise _malformed(symbol, f"no feed: {body[:80].decode('utf-8', 'replace')}")
     if not any(end in lower[-_TAIL:] for end in _ENDS):

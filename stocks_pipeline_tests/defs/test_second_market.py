@@ -33,7 +33,7 @@ def test_one_declaration_makes_a_whole_market() -> None:
     keys = {key.to_user_string() for key in location.resolve_all_asset_keys()}
     assert keys == {"nyse/symbols", "nyse/symbol_batches", "nyse/raw_prices", "nyse/daily_prices"}
     assert repository.get_schedule_def("nyse_daily").execution_timezone == "America/New_York"
-    assert {s.name for s in repository.sensor_defs} == {"nyse_chain", "dead_runs"}
+    assert {s.name for s in repository.sensor_defs} == {"nyse_chain", "dead_runs", "alerts"}
 
 
 def test_markets_do_not_share_batch_keys() -> None:

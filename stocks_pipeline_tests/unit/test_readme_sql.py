@@ -18,6 +18,8 @@ from stocks_pipeline_tests.price_files import put_daily, put_raw
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sql\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r'^stocks sql "(SELECT .*)"$', README, flags=re.MULTILINE)
+EXERCISES = re.findall(r'^stocks sql "(SELECT .*)"\s+# ', README, flags=re.MULTILINE)
+"""Queries of the exercises: they ask for what the exercises before them made, which sandbox/test_cli_mornings runs."""
 QUERIES = [*COMMANDS, *(query.strip() for block in BLOCKS for query in block.split(";") if query.strip())]
 SESSION = date(2025, 12, 5)
 CLOSES = {f"S{n:02d}": {SESSION: float(n + 1)} for n in range(12)}
@@ -58,7 +60,7 @@ def warehouse(lake: Lake) -> Iterator[Warehouse]:
 
 def test_all_of_the_readmes_sql_is_found() -> None:
     """The patterns above still fit the page: a query that is not found is not tested."""
-    assert len(COMMANDS) == README.count('stocks sql "') - README.count('stocks sql "SELECT …"')
+    assert len(COMMANDS) + len(EXERCISES) == README.count('stocks sql "') - README.count('stocks sql "SELECT …"')
     assert (len(BLOCKS), len(QUERIES) - len(COMMANDS)) == (1, 3)
 
 
@@ -66,6 +68,12 @@ def test_all_of_the_readmes_sql_is_found() -> None:
 def test_a_query_of_the_readme_runs_and_finds_something(warehouse: Warehouse, query: str) -> None:
     """As printed."""
     assert warehouse.sql(query).num_rows > 0
+
+
+@pytest.mark.parametrize("query", EXERCISES)
+def test_a_query_of_the_exercises_is_valid(warehouse: Warehouse, query: str) -> None:
+    """As printed, on a desk where nobody did the exercises: an answer, not an error."""
+    assert warehouse.sql(query).column_names
 
 
 def test_the_mornings_queries_answer_what_they_ask(warehouse: Warehouse) -> None:
