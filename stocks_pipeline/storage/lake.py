@@ -5,6 +5,7 @@ what (layout.py), Parquet (tables.py), the two kinds of lake (local.py; s3.py, l
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -65,6 +66,17 @@ class Lake(Protocol):
 
     def write(self, key: str, data: bytes) -> Written:
         """Store the bytes whole, read them back, compare; same bytes are not written again. Raises LakeError."""
+        ...
+
+    def exclusive(self, key: str) -> AbstractContextManager[None]:
+        """Alone with a key, to read it, add to it and write it. Not for nesting: keys may share a lock.
+
+        In a folder this holds for all threads and processes of the machine. On S3, which has no locks, it holds for
+        this lake's threads only: what another process writes between the read and the write is lost.
+
+        Raises:
+            LakeError: another one has held it for a minute, or the folder cannot be written.
+        """
         ...
 
     def exists(self, key: str) -> bool:

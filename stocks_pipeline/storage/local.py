@@ -18,6 +18,11 @@ from stocks_pipeline.storage.lake import KeyMissing, LakeError, Written, check_k
 LEFTOVER_S: Final = 3600.0
 """Seconds after which a temporary file must belong to a killed process: no write takes an hour."""
 
+LOCKS: Final = ".locks"
+"""Folder of the lock files; hidden, so no listing shows it."""
+LOCKED_S: Final = 60.0
+"""The longest wait for a lock, which is held for as long as one file takes to read and write: less than a second."""
+
 
 class LocalLake:
     """A folder. The folder itself is made by the first write; the one above it must exist, or it is a typing error."""
@@ -88,6 +93,27 @@ class LocalLake:
                 self._sweep(path)
                 self._replace(path, data, digest)
         return Written(key, str(path), len(data), digest, changed)
+
+    @contextmanager
+    def exclusive(self, key: str) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        self._check_root()
+        shared = hashlib.sha256(check_key(key).encode()).hexdigest()[:2]  # 256 files, not one for every key ever
+        lock = FileLock(self._root / LOCKS / f"{shared}.lock")
+        with self._explained(key, writing=True):
+            (self._root / LOCKS).mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=LOCKED_S)
+            except Timeout as error:
+                raise LakeError(
+                    f"lake {self._root}, key {key!r}: another run has held its lock for {LOCKED_S:.0f} s; "
+                    "see `stocks status` for what runs, then retry"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)

@@ -17,6 +17,9 @@ _DENIED: Final = frozenset(
     {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 )
 
+_LOCKS: Final = 64
+"""Shared by all keys of a lake: enough that two batches seldom wait for each other."""
+
 
 class S3Lake:
     """A bucket and a prefix. S3 gives read-after-write, so a key read back right after its PUT is the new one."""
@@ -27,6 +30,7 @@ class S3Lake:
         self._make = client or _default_client
         self._made: Any = None
         self._lock = threading.Lock()
+        self._writing = [threading.Lock() for _ in range(_LOCKS)]
 
     @property
     def root(self) -> str:
@@ -42,6 +46,12 @@ class S3Lake:
     def tail(self, key: str, size: int) -> bytes:
         with self._explained(key):
             return bytes(self._client().get_object(**self._at(key), Range=f"bytes=-{size}")["Body"].read())
+
+    @contextmanager
+    def exclusive(self, key: str) -> Iterator[None]:
+        check_key(key)
+        with self._writing[hash(key) % _LOCKS]:
+            yield
 
     def exists(self, key: str) -> bool:
         return self._head(key) is not None

@@ -134,6 +134,19 @@ def read_table(lake: Lake, key: str, schema: Any = None) -> Any:
     return table if schema is None else conform(table, schema)
 
 
+def read_stored(lake: Lake, key: str, schema: Any = None) -> tuple[Any, dict[str, str], Stored]:
+    """Table, metadata and what `write_table` said of the file, all of one read: of one version, whoever writes too.
+
+    Raises as `read_table` does.
+    """
+    data = lake.read(key)
+    table = _decode(data, lake.uri(key))
+    metadata = _user_metadata(table.schema.metadata or {})
+    version = metadata.get(DATA_VERSION, "")
+    stored = Stored(key, lake.uri(key), table.num_rows, len(data), version, changed=False)
+    return table if schema is None else conform(table, schema), metadata, stored
+
+
 def read_metadata(lake: Lake, key: str) -> dict[str, str]:
     """Key-value metadata of a stored table, from its last 64 kB: no column is read.
 

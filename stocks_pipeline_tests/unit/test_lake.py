@@ -279,3 +279,38 @@ def test_folders_are_named_without_looking_into_them(lake: Lake, root: Path) -> 
     assert (lake.folders("nowhere/"), lake.folders("a/file/")) == ((), ())
     with pytest.raises(LakeError):
         lake.folders("../")
+
+
+def test_alone_with_a_key(root: Path, lake: Lake) -> None:
+    """Whoever reads, adds and writes under `exclusive` loses nothing to the others, each with a lake of its own."""
+    lake.write(KEY, b"")
+
+    def add(letter: bytes) -> None:
+        mine = open_lake(str(root))
+        for _ in range(10):
+            with mine.exclusive(KEY):
+                mine.write(KEY, mine.read(KEY) + letter)
+
+    threads = [threading.Thread(target=add, args=(letter,)) for letter in (b"a", b"b", b"c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(lake.read(KEY).decode()) == sorted("abc" * 10)
+    assert list(lake.list("")) == [KEY]
+    assert lake.folders("") == ("asx",)
+
+
+def test_a_lock_is_given_back_when_its_holder_fails(lake: Lake) -> None:
+    """The next one need not wait for a process to end."""
+    with pytest.raises(ValueError, match="mine"), lake.exclusive(KEY):
+        raise ValueError("mine")
+    with lake.exclusive(KEY):
+        assert not lake.exists(KEY)
+
+
+def test_a_lock_that_is_never_given_back_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute is more than any write takes: then the run fails and says why, it does not hang."""
+    monkeypatch.setattr("stocks_pipeline.storage.local.LOCKED_S", 0.05)
+    with lake.exclusive(KEY), pytest.raises(LakeError, match="another run has held its lock"), lake.exclusive(KEY):
+        pytest.fail("two are alone with one key")
