@@ -87,11 +87,12 @@ def partition_checks(found: "dict[str, Finding]") -> list[PartitionCheck]:
 
 
 def warned(finding: "Finding") -> "Finding":
-    """A batch that lost a symbol is not silent about it: within the threshold it warns.
+    """A batch that lost a symbol, or could not refresh one, is not silent about it: within the threshold it warns.
 
     Of the day's table only the threshold counts. A list always holds a few codes that the vendor does not know, and a
     day that could never pass would tell nobody anything; what another run may bring is told by `day_complete`.
     """
     from dataclasses import replace
 
-    return replace(finding, passed=False, severity="warn") if finding.passed and finding.evidence["failed"] else finding
+    lost = finding.evidence["failed"] or finding.evidence["refresh_failed"]
+    return replace(finding, passed=False, severity="warn") if finding.passed and lost else finding

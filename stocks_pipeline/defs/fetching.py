@@ -12,16 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Literal, Protocol
-
-import pyarrow as pa
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.batch_file import BatchState, load_batch, store_batch
+from stocks_pipeline.defs.batch_merge import Answer, Answers
 from stocks_pipeline.defs.labels import label
 from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.prices import SymbolOutcome
-from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.symbols import BatchPlan, vendor_symbol
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
@@ -35,9 +34,6 @@ MAX_FAILED_SHARE = 0.5
 
 SETTLE = timedelta(minutes=20)
 """How long after the close a vendor may still be changing the session's bar (closing auction, delayed feed)."""
-
-Answer = tuple[Any | None, SymbolOutcome]
-"""What came for one symbol: its price rows, None when it failed, and its outcome."""
 
 _STOPPING = {FailureKind.AUTH, FailureKind.QUOTA_DAY}
 
@@ -90,9 +86,11 @@ class BatchFetch:
     def stored(self, batch: int) -> BatchReport | None:
         """The report of a batch whose file answers for every symbol this run is about, or None."""
         state = self.state(batch)
-        if state is None or self._todo(batch, state):
+        if state is None or state.file is None or self._todo(batch, state):
             return None
-        return self._write(batch, state, asked=0, seconds={})
+        if state.left:
+            return self._store(batch, (), self.lookback_days, asked=0)
+        return BatchReport(batch, state.file, state, asked=0)
 
     def fetch(self, batch: int) -> BatchReport:
         """Ask for what is missing and store it beside what was there.
@@ -116,19 +114,12 @@ class BatchFetch:
                 failures.extend([error] if error else [])
         except Cancelled:
             if any(outcome.status != "failed" for _, outcome in answers):
-                self._write(batch, self._merge(before, answers, lookback), asked=len(todo), seconds={})
+                self._store(batch, answers, lookback, asked=len(todo))
             raise
         seconds = {"fetch": self.clock.monotonic() - started}
-        after = self._merge(before, answers, lookback)
         if any(f.kind in _STOPPING for f in failures):
             self.stop.set()  # here, not when the run hears of it: until then its other threads would go on asking
-        red = self._is_red(failures, len(after.outcomes))
-        if red and all(o.status == "failed" for o in after.outcomes.values()):
-            raise self._failed(batch, failures, len(todo))
-        report = self._write(batch, after, asked=len(todo), seconds=seconds)
-        if red:
-            raise self._failed(batch, failures, len(todo))
-        return report
+        return self._store(batch, answers, lookback, asked=len(todo), seconds=seconds, failures=failures)
 
     def _reach(self, before: BatchState | None) -> int:
         """Calendar days to ask for: an answer replaces its symbol's rows, so it reaches back to the oldest stored one.
@@ -145,22 +136,6 @@ class BatchFetch:
         """Symbols of this batch that the run has to ask for."""
         settled = state.settled(self.lookback_days) if state and not self.refetch else set()
         return [s for s in self._members(batch) if s in self.chosen and s not in settled]
-
-    def _merge(self, before: BatchState | None, answers: Sequence[Answer], lookback: int) -> BatchState:
-        """The batch as it will be stored: what was answered now, and beside it what was there."""
-        now = {o.symbol: o.status for _, o in answers}
-        keep = {
-            s: o
-            for s, o in (before.outcomes if before else {}).items()
-            if s not in now or (now[s] == "failed" and o.status == "ok")
-        }
-        rows = _rows(before.table if before else None, keep, [t for t, _ in answers if t is not None])
-        outcomes = {**{o.symbol: o for _, o in answers}, **keep}
-        if before is None or not keep:
-            return BatchState(rows, outcomes, self._provisional(), lookback)
-        return BatchState(
-            rows, outcomes, self._provisional() or before.provisional, min(lookback, before.lookback_days)
-        )
 
     def state(self, batch: int) -> BatchState | None:
         """The stored batch, or None."""
@@ -190,11 +165,33 @@ class BatchFetch:
                 table = label(answer, symbol=symbol, batch=batch, source=self.feed.source, at=self.clock.now())
                 yield (table, SymbolOutcome(symbol, status, None, note, 1, rows)), None
 
-    def _write(self, batch: int, state: BatchState, *, asked: int, seconds: Mapping[str, float]) -> BatchReport:
+    def _store(  # noqa: PLR0913 - what came, and what is to be said of it
+        self,
+        batch: int,
+        given: Sequence[Answer],
+        lookback: int,
+        *,
+        asked: int,
+        seconds: Mapping[str, float] = MappingProxyType({}),
+        failures: Sequence[UpstreamError] = (),
+    ) -> BatchReport:
+        """Add the answers to what is stored now: another run may have written since this one read.
+
+        Raises:
+            BatchFailedError: as `fetch`; nothing is written where nothing at all was answered.
+        """
+        key = layout.raw_key(self.market, self.day, batch)
+        answers = Answers(given, self.day, lookback, self._provisional())
         started = self.clock.monotonic()
-        stored = store_batch(self.lake, layout.raw_key(self.market, self.day, batch), state)
-        timings = {**seconds, "write": self.clock.monotonic() - started}
-        return BatchReport(batch, stored, state, asked, timings)
+        with self.lake.exclusive(key):
+            after = answers.onto(self.state(batch))
+            red = self._is_red(failures, len(after.outcomes))
+            if red and all(o.status == "failed" for o in after.outcomes.values()):
+                raise self._failed(batch, failures, asked)
+            stored = store_batch(self.lake, key, after)
+        if red:
+            raise self._failed(batch, failures, asked)
+        return BatchReport(batch, stored, after, asked, {**seconds, "write": self.clock.monotonic() - started})
 
     def _provisional(self) -> bool:
         """Whether the session's bar may still change: it was fetched before the close had settled."""
@@ -224,13 +221,3 @@ class BatchFetch:
             status=example.status,
             attempts=max(f.attempts for f in failures),
         )
-
-
-def _rows(stored: Any | None, keep: Mapping[str, SymbolOutcome], fresh: Sequence[Any]) -> Any:
-    """The kept symbols' stored rows and the fresh ones, as one price table."""
-    parts = list(fresh)
-    if stored is not None and keep:
-        import pyarrow.compute as pc
-
-        parts.append(stored.filter(pc.is_in(stored.column("symbol"), pa.array(sorted(keep), pa.string()))))
-    return pa.concat_tables(parts) if parts else PRICES.empty_table()

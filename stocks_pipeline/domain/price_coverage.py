@@ -30,18 +30,30 @@ _ENOUGH = 5  # symbols; below it, "none of them traded that day" says nothing ab
 
 
 def fetched_share(outcomes: Sequence[SymbolOutcome], threshold: float = 0.9) -> Finding:
-    """At least `threshold` of the symbols have bars. No bars counts as not fetched: a block often looks like that."""
+    """At least `threshold` of the symbols have bars. No bars counts as not fetched: a block often looks like that.
+
+    A symbol with bars whose refresh failed counts as fetched, and is told.
+    """
     rule, total = "fetched_share", len(outcomes)
-    evidence: dict[str, int | float | str] = {**summarise(outcomes), "threshold": threshold}
+    stale = [outcome for outcome in outcomes if outcome.status == "ok" and outcome.kind]
+    evidence: dict[str, int | float | str] = {
+        **summarise(outcomes),
+        "refresh_failed": len(stale),
+        "threshold": threshold,
+    }
     if not total:
         return Finding(rule, passed=True, severity="error", summary="no symbols to fetch", evidence=evidence)
     lost = [outcome for outcome in outcomes if outcome.status != "ok"]
     share = (total - len(lost)) / total
     says = "were not fetched"
     summary = of_symbols([o.symbol for o in lost], total, says) if lost else f"all {total} symbols were fetched"
+    if stale:
+        summary += "; " + of_symbols(
+            [o.symbol for o in stale], total, "could not be refreshed and keep what was stored"
+        )
     rows: tuple[dict[str, Cell], ...] = tuple(
         {"symbol": o.symbol, "status": o.status, "kind": o.kind, "message": o.message, "attempts": o.attempts}
-        for o in sorted(lost, key=lambda o: (o.status != "failed", o.symbol))[:MAX_ROWS]
+        for o in sorted([*lost, *stale], key=lambda o: (o.status != "failed", o.status, o.symbol))[:MAX_ROWS]
     )
     return Finding(rule, share >= threshold, "error", summary, evidence | {"share": share}, rows)
 

@@ -1,9 +1,10 @@
 """One batch of one day: who is asked, what is kept, and when it is red."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocks_pipeline.defs.batch_file import BatchState
+from stocks_pipeline.defs.batch_file import PROVISIONAL, BatchState
+from stocks_pipeline.defs.batch_merge import EMPTY
 from stocks_pipeline.defs.checks import findings, partition_checks
 from stocks_pipeline.defs.fetching import SETTLE, BatchFailedError, BatchFetch, BatchReport
 from stocks_pipeline.domain.calendars import calendar
+from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.symbols import BatchPlan
+from stocks_pipeline.fanout import PartitionCheck
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
+from stocks_pipeline.storage.tables import DATA_VERSION, read_stored, write_table
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline.upstream.yahoo import Window
@@ -81,6 +86,21 @@ class Desk:
         self.feed.script = {f"{s}.AX": refused(f"{s}.AX", kind) for s in symbols}
 
 
+@dataclass
+class BlockedFeed(CannedFeed):
+    """A feed that answers when it is told to."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def daily_bars(
+        self, symbols: Sequence[str], window: Window, *, stop: threading.Event | None = None
+    ) -> Iterator[tuple[str, Reply]]:
+        self.reached.set()
+        assert self.go.wait(5)
+        yield from super().daily_bars(symbols, window, stop=stop)
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """A desk with an empty lake."""
@@ -90,6 +110,13 @@ def desk(tmp_path: Path) -> Desk:
 def statuses(state: BatchState) -> Mapping[str, str]:
     """Symbol -> status."""
     return {s: o.status for s, o in state.outcomes.items()}
+
+
+def fetched(state: BatchState) -> PartitionCheck:
+    """What the batch's check `symbols_fetched` says."""
+    checked = partition_checks(findings(state.table, state.ordered, DAY, calendar("XASX")))
+    (told,) = [check for check in checked if check.name == "symbols_fetched"]
+    return told
 
 
 def test_a_second_run_asks_nobody_and_rewrites_nothing(desk: Desk, tmp_path: Path) -> None:
@@ -214,8 +241,46 @@ def test_one_symbol_of_a_provisional_batch_does_not_settle_the_others(desk: Desk
     assert desk.state().provisional
     desk.asked()
     desk.run()
-    assert len(desk.asked()) == 4
+    assert desk.asked() == ["BBB.AX", "CCC.AX", "DDD.AX"]
     assert not desk.state().provisional
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_a_provisional_symbol_that_fails_later_costs_the_others_no_call(desk: Desk, kind: FailureKind) -> None:
+    """F06: three final bars stay final while the fourth is asked again, or never if it is refused for good."""
+    desk.clock = FakeClock((CLOSE - timedelta(hours=1)).timestamp())
+    desk.run()
+    desk.clock = FakeClock(EVENING.timestamp())
+    desk.fails("DDD", kind=kind)
+    with suppress(BatchFailedError):
+        desk.run()
+    gone = kind is FailureKind.PERMANENT
+    assert desk.state().unsettled == (frozenset() if gone else {"DDD"})
+    desk.asked()
+    desk.fails()
+    desk.run()
+    assert desk.asked() == ([] if gone else ["DDD.AX"])
+    assert not desk.state().provisional
+
+
+def test_a_noon_bar_that_the_evening_has_no_answer_to_stays_provisional(desk: Desk) -> None:
+    """F06: an answer without bars settles nothing that is stored."""
+    desk.clock = FakeClock((CLOSE - timedelta(hours=1)).timestamp())
+    desk.run()
+    desk.clock = FakeClock(EVENING.timestamp())
+    desk.feed.script = {"DDD.AX": bars_of("DDD.AX", [])}
+    desk.run()
+    assert desk.state().unsettled == {"DDD"}
+
+
+def test_a_batch_stored_before_its_provisional_symbols_were_named_is_asked_again(desk: Desk) -> None:
+    """F06: an older file says only that it is provisional: then all of it is."""
+    desk.run()
+    key = layout.raw_key("asx", DAY, 0)
+    table, metadata, _ = read_stored(desk.lake, key, PRICES)
+    del metadata[DATA_VERSION]
+    write_table(desk.lake, key, table, PRICES, metadata={**metadata, PROVISIONAL: "true"})
+    assert desk.state().unsettled == set(FOUR)
 
 
 def test_a_larger_lookback_asks_again_and_a_smaller_one_keeps_what_is_there(desk: Desk) -> None:
@@ -253,6 +318,76 @@ def test_a_failing_refetch_keeps_every_stored_row(desk: Desk, kind: FailureKind)
             desk.run(refetch=True)
         assert closes(desk.state().table) == before
         assert statuses(desk.state()) == dict.fromkeys(FOUR, "ok")
+        state = desk.state()
+        told_of = {s: (o.kind, o.message, o.rows) for s, o in state.outcomes.items() if o.kind}
+        assert told_of == dict.fromkeys(failing, (kind.value, "refresh failed: 503: try later", 5))
+        told = fetched(state)
+        assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert told.metadata["refresh_failed"] == len(failing)
+        assert f"{len(failing)} of 4 symbols could not be refreshed" in told.description
+    desk.fails()
+    desk.asked()
+    desk.run()
+    assert len(desk.asked()) == (0 if kind is FailureKind.PERMANENT else 4), "what failed to refresh is asked again"
+    assert fetched(desk.state()).passed == (kind is not FailureKind.PERMANENT)
+
+
+def test_a_refetch_answered_without_bars_keeps_every_stored_row(desk: Desk) -> None:
+    """F10: an empty body is no reason to forget what was sold on that day; it is told, and asking is over."""
+    desk.run()
+    before = closes(desk.state().table)
+    desk.feed.script = {"BBB.AX": bars_of("BBB.AX", [])}
+    state = desk.run(refetch=True).state
+    assert closes(desk.state().table) == before
+    assert (state.outcomes["BBB"].status, state.outcomes["BBB"].kind, state.outcomes["BBB"].rows) == ("ok", EMPTY, 5)
+    assert not fetched(state).passed
+    desk.asked()
+    desk.run()
+    assert desk.asked() == []
+
+
+def test_two_runs_for_different_symbols_at_once_both_keep_their_rows(desk: Desk) -> None:
+    """F10: the run that ends last adds to what the other stored meanwhile; it does not put back what it had read."""
+    slow, other = BlockedFeed(), replace(desk)
+    desk.feed = slow
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(desk.run, chosen=["AAA"], lookback=2)
+        assert slow.reached.wait(5)
+        other.feed = CannedFeed()
+        other.run(chosen=["BBB"])
+        other.run(chosen=["AAA"], lookback=4)
+        slow.go.set()
+        first.result(5)
+    assert statuses(desk.state()) == {"AAA": "ok", "BBB": "ok"}
+    assert set(closes(desk.state().table)) == {(s, date(2025, 12, d)) for s in ("AAA", "BBB") for d in range(1, 6)}
+
+
+def test_many_runs_at_once_lose_nothing(tmp_path: Path) -> None:
+    """F10: reading, merging and writing belong together, whoever else has a lake of its own on the same folder."""
+    symbols = codes(12)
+    desks = [Desk(open_lake(str(tmp_path)), plan=BatchPlan.of(symbols)) for _ in symbols]
+    with ThreadPoolExecutor(len(symbols)) as pool:
+        list(pool.map(lambda desk, symbol: desk.run(chosen=[symbol]), desks, symbols))
+    assert statuses(desks[0].state()) == dict.fromkeys(symbols, "ok")
+
+
+def test_a_run_that_has_nothing_to_ask_writes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F10: what was read is not put back: another run may have written since."""
+    stored = desk.run().stored
+    monkeypatch.setattr("stocks_pipeline.defs.fetching.store_batch", lambda *_: pytest.fail("it was written"))
+    report = desk.run()
+    assert report.stored == replace(stored, changed=False)
+
+
+def test_a_batch_is_read_in_one_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F10: rows and outcomes are of one version of the file, though another is written between two reads."""
+    desk.run(chosen=["AAA"])
+    key, read = layout.raw_key("asx", DAY, 0), desk.lake.read
+    reads: list[str] = []
+    monkeypatch.setattr(desk.lake, "read", lambda k: reads.append(k) or read(k))
+    monkeypatch.setattr(desk.lake, "tail", lambda *_: pytest.fail("the file was opened a second time"))
+    assert desk.work().state(0) is not None
+    assert reads == [key]
 
 
 @pytest.mark.parametrize("kind", [FailureKind.RATE, FailureKind.TRANSIENT, FailureKind.MALFORMED])
@@ -286,8 +421,7 @@ def test_a_rest_of_one_that_fails_again_leaves_the_batch_green(desk: Desk, kind:
     desk.asked()
     report = desk.run()
     assert desk.asked() == ["ABC.AX"]
-    checked = partition_checks(findings(report.state.table, report.state.ordered, DAY, calendar("XASX")))
-    (told,) = [check for check in checked if check.name == "symbols_fetched"]
+    told = fetched(report.state)
     assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
