@@ -8,7 +8,8 @@ What each class of failure does:
 | kind                 | sends at most        | before the next send                                              |
 |----------------------|----------------------|-------------------------------------------------------------------|
 | transient, malformed | `attempts` together  | exponential wait with jitter, or the vendor's Retry-After         |
-| rate                 | `rate_attempts`      | everyone, in all processes, cools down; longer each time          |
+| rate                 | `rate_attempts`      | everyone, in all processes, cools down; longer each time; calls   |
+|                      |                      | that share a count of refusals (refusals.py) give up together     |
 | auth                 | 2                    | a pause: real keys fail for seconds while a vendor has an outage  |
 | quota_day, permanent | 1                    | raised at once                                                    |
 
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.failures import MAX_RETRY_AFTER_S, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Limiter, pause
+from stocks_pipeline.upstream.refusals import Refusals
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AUTH_ATTEMPTS = 2
 AUTH_PAUSE_FACTOR = 4  # times base_s: spaced further than an ordinary second try
-COOL_DOWN_CAP_S = 180.0  # of our own making; the vendor's Retry-After may ask for more
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ def call(  # noqa: PLR0913 - keyword only, each a collaborator
     clock: Clock,
     credits: int = 1,  # noqa: A002 - the vendors' word
     stop: threading.Event | None = None,
+    refusals: Refusals | None = None,
 ) -> T:
     """The answer of `send(timeout_left_s)`, which makes one request and raises UpstreamError where it fails.
 
-    Every send, also a repeated one, is charged `credits` to the limiter first.
+    Every send, also a repeated one, is charged `credits` to the limiter first. Calls that share `refusals` cool down
+    together and give up together; without it the call counts its own and knows no end but `rate_attempts`.
 
     Raises:
         UpstreamError: the last failure, with the number of sends; or the limiter's QUOTA_DAY.
@@ -66,7 +69,7 @@ def call(  # noqa: PLR0913 - keyword only, each a collaborator
     """
     from tenacity import Retrying
 
-    tries = _Tries(send, policy, limiter, clock, credits, stop)
+    tries = _Tries(send, policy, limiter, clock, credits, stop, refusals or Refusals(policy.cool_down_s))
     retrying = Retrying(
         sleep=lambda seconds: pause(seconds, clock=clock, stop=stop),
         stop=tries.spent,
@@ -92,6 +95,7 @@ class _Tries(Generic[T]):
     clock: Clock
     credits: int
     stop: threading.Event | None
+    refusals: Refusals
     sends: int = 0
     spent_s: float = 0.0
     failures: Counter[FailureKind] = field(default_factory=Counter)
@@ -99,22 +103,28 @@ class _Tries(Generic[T]):
     def once(self) -> T:
         self.limiter.acquire(self.credits, stop=self.stop)
         self.sends += 1
-        began = self.clock.monotonic()
+        began, sent = self.clock.monotonic(), self.refusals.sending()
         try:
-            return self.send(self.policy.budget_s - self.spent_s)
+            answer = self.send(self.policy.budget_s - self.spent_s)
         except UpstreamError as exc:
             self.failures[exc.kind] += 1
             if exc.kind is FailureKind.RATE:  # also after the last try: the others must hear of it
-                self.limiter.cool_down(self._cool_down_s(exc), str(exc))
+                if seconds := self.refusals.refused(sent, exc):
+                    self.limiter.cool_down(seconds, str(exc))
+            elif exc.kind is FailureKind.PERMANENT:  # no to this, but an answer
+                self.refusals.succeeded()
             raise
         finally:
             self.spent_s += self.clock.monotonic() - began
+        self.refusals.succeeded()
+        return answer
 
     def may_help(self, state: "RetryCallState") -> bool:
         """Whether another send could end differently, and the class has one left."""
         match _failure(state):
             case UpstreamError(kind=FailureKind.RATE):
-                return self.failures[FailureKind.RATE] < self.policy.rate_attempts
+                spent = self.failures[FailureKind.RATE] >= self.policy.rate_attempts
+                return not (spent or self.refusals.given_up)
             case UpstreamError(kind=FailureKind.AUTH):
                 return self.failures[FailureKind.AUTH] < AUTH_ATTEMPTS
             case UpstreamError(kind=FailureKind.TRANSIENT | FailureKind.MALFORMED):
@@ -144,10 +154,6 @@ class _Tries(Generic[T]):
 
     def _passing(self) -> int:
         return self.failures[FailureKind.TRANSIENT] + self.failures[FailureKind.MALFORMED]
-
-    def _cool_down_s(self, exc: UpstreamError) -> float:
-        own = min(self.policy.cool_down_s * 2.0 ** (self.failures[FailureKind.RATE] - 1), COOL_DOWN_CAP_S)
-        return max(own, min(exc.retry_after_s or 0.0, MAX_RETRY_AFTER_S))
 
 
 def _failure(state: "RetryCallState") -> BaseException | None:

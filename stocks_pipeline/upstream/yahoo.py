@@ -1,14 +1,15 @@
 """Daily bars from Yahoo Finance: many symbols at once, every one with its bars or with the reason why not.
 
-What belongs here: asking, in one bounded pool a gateway, and sorting answers into bars and failures. What does not:
-reading a body (yahoo_chart.py), cookies and crumbs (yahoo_session.py), waiting for our turn (limits.py), trying again
-(http.py), or which symbols and days to ask for.
+What belongs here: asking, with one crew of threads a gateway, and sorting answers into bars and failures. What does
+not: reading a body (yahoo_chart.py), cookies and crumbs (yahoo_session.py), waiting for our turn (limits.py), trying
+again (http.py), when all the rest is not asked any more (yahoo_stage.py), or which symbols and days to ask for.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
+from queue import Empty, SimpleQueue
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -16,25 +17,32 @@ from curl_cffi.requests import Response
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.domain.schemas import BARS
+from stocks_pipeline.upstream.crew import Crew
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status, from_transport
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Cancelled, Limiter
+from stocks_pipeline.upstream.refusals import Refusals
 from stocks_pipeline.upstream.yahoo_bars import UPSTREAM, Bars, Event, VendorError, Window, malformed, vendor_error
 from stocks_pipeline.upstream.yahoo_chart import decode_chart
 from stocks_pipeline.upstream.yahoo_session import Credentials, YahooSession, configure
+from stocks_pipeline.upstream.yahoo_stage import Over, Stage
 
 __all__ = ["Bars", "Event", "Window", "Yahoo"]
 
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 DEFAULT_POLICY = RetryPolicy()
 _CREDENTIALS_WAIT_S = 5.0
-_GIVE_UP_AFTER = 25  # symbols in a row that failed after all their tries: Yahoo is down, not they
+_LONGEST_REFUSAL_S = 600.0  # most seconds of cool-downs in a row, whoever asks for them
+_POLL_S = 0.25  # how soon a waiting caller sees `stop`
+_CLOSE_S = 1.0  # what is still in flight after it is abandoned: nobody waits for its answer
 _OK, _REDIRECTS, _BAD_REQUEST, _NOT_FOUND = 200, range(300, 400), 400, 404
-_ENDS_STAGE = {FailureKind.AUTH, FailureKind.QUOTA_DAY}
+
+_Answer = Bars | UpstreamError
+_Done = SimpleQueue[tuple[str, _Answer | Exception]]
 
 
 class Yahoo:
-    """The gateway. One a process: its pool is what bounds the calls in flight. Safe for threads.
+    """The gateway. One a run: its crew bounds the calls in flight, its count of refusals ends it. Safe for threads.
 
     Args:
         base_url: where to send what is meant for *.yahoo.com; None is Yahoo itself.
@@ -44,6 +52,7 @@ class Yahoo:
         concurrency: most requests in flight, over all batches that this object serves at a time.
         policy: how often and how long one symbol is tried.
         request_timeout_s: longest wait for one answer, in seconds.
+        most_cool_downs: in a row, without one answer, before this gateway gives up for good.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only, each a decision of the caller
@@ -56,6 +65,7 @@ class Yahoo:
         concurrency: int = 40,
         policy: RetryPolicy = DEFAULT_POLICY,
         request_timeout_s: float = 10.0,
+        most_cool_downs: int = 6,
     ) -> None:
         self.source = "yahoo" if base_url is None else "yahoo-sandbox"
         self._limiter, self._clock, self._tz_of, self._policy = limiter, clock, tz_of, policy
@@ -63,8 +73,10 @@ class Yahoo:
         configure(tz_of)
         self._session = YahooSession(base_url, clock, longest_s=request_timeout_s)
         wait_s = min(_CREDENTIALS_WAIT_S, request_timeout_s)
-        self._credentials = Credentials(self._session, clock, charge=limiter.acquire, wait_s=wait_s)
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="yahoo")
+        self._refusals = Refusals(policy.cool_down_s, most=most_cool_downs, longest_s=_LONGEST_REFUSAL_S)
+        charge = partial(limiter.acquire, stop=self._refusals.ended)
+        self._credentials = Credentials(self._session, clock, charge=charge, wait_s=wait_s)
+        self._crew = Crew(concurrency, "yahoo", clock)
 
     def daily_bars(
         self, symbols: Sequence[str], window: Window, *, stop: threading.Event | None = None
@@ -73,28 +85,35 @@ class Yahoo:
 
         Nothing is sent before the first `next`. A symbol known to Yahoo with nothing in `window` has zero rows. After
         a refusal (AUTH), a spent allowance (QUOTA_DAY) or too many failures in a row, the rest is not asked any more
-        and comes back pending: with that kind, and `attempts` 0 where it was never asked. Closing the iterator
-        abandons what is not in flight.
+        and comes back pending: with that kind, and `attempts` 0 where it was never asked. After `most_cool_downs` in a
+        row (RATE) so does everything that this gateway is asked from then on. Closing the iterator abandons what is in
+        flight.
 
         Raises:
-            Cancelled: `stop` was set; symbols that were not yielded were not fetched.
+            Cancelled: `stop` was set; what was finished by then is yielded first, the rest was not fetched.
         """
-        stage = _Stage(stop or threading.Event())
-        asked = {self._pool.submit(self._one, symbol, window, stage): symbol for symbol in dict.fromkeys(symbols)}
+        stage = Stage(stop or threading.Event(), self._refusals)
+        done: _Done = SimpleQueue()
+        asked = dict.fromkeys(symbols)
+        for symbol in asked:
+            self._crew.submit(partial(self._answer, symbol, window, stage, done))
         try:
-            for future in as_completed(asked):
-                yield asked.pop(future), future.result()  # popped: a table that was handed over is not kept as well
+            yield from _finished(done, len(asked), stage)
         finally:
             stage.abandon()
-            for future in asked:
-                future.cancel()
 
     def close(self) -> None:
-        """Let go of threads and connections; calls in flight end first, those that wait are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._session.close()
+        """Let go of threads and connections. Calls that wait are dropped, those in flight abandoned after a second."""
+        if self._crew.close(_CLOSE_S):
+            self._session.close()  # never under a call in flight
 
-    def _one(self, symbol: str, window: Window, stage: "_Stage") -> Bars | UpstreamError:
+    def _answer(self, symbol: str, window: Window, stage: Stage, done: _Done) -> None:
+        try:
+            done.put((symbol, self._one(symbol, window, stage)))
+        except Exception as error:  # noqa: BLE001 - it only changes threads here; `daily_bars` raises it
+            done.put((symbol, error))
+
+    def _one(self, symbol: str, window: Window, stage: Stage) -> _Answer:
         try:
             tz = self._tz_of(symbol)
             first, after = window.unix(tz)
@@ -111,9 +130,20 @@ class Yahoo:
 
         try:
             stage.check()
-            bars = call(send, policy=self._policy, limiter=self._limiter, clock=self._clock, stop=stage.stop)
-        except _Over as over:
+            bars = call(
+                send,
+                policy=self._policy,
+                limiter=self._limiter,
+                clock=self._clock,
+                stop=stage.ended,
+                refusals=self._refusals,
+            )
+        except Over as over:
             return replace(over.verdict, subject=symbol, attempts=sends)
+        except Cancelled:
+            if stage.cancelled() or stage.verdict is None:
+                raise
+            return replace(stage.verdict, subject=symbol, attempts=sends)  # it waited for its turn when the stage ended
         except UpstreamError as error:
             stage.failed(error)
             return error
@@ -144,6 +174,29 @@ class Yahoo:
             raise replace(error, message=f"{error.message} ({crumb.origin})") from error
 
 
+def _finished(done: _Done, left: int, stage: Stage) -> Iterator[tuple[str, _Answer]]:
+    """The next `left` answers; once the stage is cancelled those that are there already, then Cancelled."""
+    cancelled: Cancelled | None = None
+    while left:
+        cancelled = cancelled or stage.cancelled()
+        try:
+            symbol, answer = done.get_nowait() if cancelled else done.get(timeout=_POLL_S)
+        except Empty:
+            if cancelled:
+                raise cancelled from None
+            continue
+        left -= 1
+        if isinstance(answer, Cancelled):
+            cancelled = answer
+        elif isinstance(answer, Bars | UpstreamError):
+            yield symbol, answer
+            del answer  # a table that was handed over is not kept as well
+        else:
+            raise answer
+    if cancelled:
+        raise cancelled
+
+
 def _read(response: Response, symbol: str, window: Window, tz: str) -> Bars:
     """The bars, or the failure, that one answer of the chart endpoint stands for."""
     status, body = response.status_code, response.content
@@ -167,46 +220,3 @@ def _words(body: bytes) -> VendorError | None:
         return vendor_error(orjson.loads(body))
     except orjson.JSONDecodeError:
         return None
-
-
-class _Over(Exception):  # noqa: N818 - not an error of the symbol that meets it
-    """The stage has ended. Not an UpstreamError, so that `call` neither tries again nor cools anyone down for it."""
-
-    def __init__(self, verdict: UpstreamError) -> None:
-        super().__init__(verdict.message)
-        self.verdict = verdict
-
-
-class _Stage:
-    """What the symbols of one `daily_bars` call know of each other: whether to go on at all."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self.stop = stop
-        self._lock = threading.Lock()
-        self._verdict: UpstreamError | None = None
-        self._in_a_row = 0
-        self._abandoned = False
-
-    def check(self) -> None:
-        """Raises Cancelled or _Over where nothing more may be sent."""
-        if self._abandoned or self.stop.is_set():
-            raise Cancelled("stopped before it was asked")
-        if self._verdict:
-            raise _Over(self._verdict)
-
-    def failed(self, error: UpstreamError) -> None:
-        """Count a symbol's final failure, and end the stage where it says that the next one will fail too."""
-        with self._lock:
-            if self._verdict is None:
-                self._in_a_row = 0 if error.kind is FailureKind.PERMANENT else self._in_a_row + 1
-                if error.kind in _ENDS_STAGE or self._in_a_row >= _GIVE_UP_AFTER:
-                    said = f"pending, not asked or not again: {error.subject} failed before it with: {error.message}"
-                    self._verdict = replace(error, message=said)
-
-    def succeeded(self) -> None:
-        with self._lock:
-            self._in_a_row = 0
-
-    def abandon(self) -> None:
-        """Nobody listens any more."""
-        self._abandoned = True

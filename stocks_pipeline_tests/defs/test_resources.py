@@ -66,10 +66,10 @@ def test_the_settings_reach_yahoo(
     assert Settings.load().base_url == base
     with YahooResource().open(lambda _: "Australia/Sydney") as gateway:
         assert gateway.source == source
-        assert gateway._pool._max_workers == 7
+        assert gateway._crew.size == 7
         assert (gateway._timeout_s, gateway._policy.budget_s) == (3.0, 11.0)
     with pytest.raises(RuntimeError):
-        gateway._pool.submit(print)
+        gateway._crew.submit(print)
 
 
 def test_a_failing_step_closes_its_gateway() -> None:
@@ -78,7 +78,7 @@ def test_a_failing_step_closes_its_gateway() -> None:
     gateway: Any = opened.__enter__()
     assert not opened.__exit__(KeyError, KeyError("boom"), None), "the error goes on"
     with pytest.raises(RuntimeError):
-        gateway._pool.submit(print)
+        gateway._crew.submit(print)
 
 
 def test_the_settings_reach_the_listing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,18 +18,38 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from curl_cffi.requests import Session
 
-from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
 from stocks_pipeline.upstream.limits import Cancelled, Unlimited
 from stocks_pipeline.upstream.yahoo import Bars, Window, Yahoo
 from stocks_pipeline.upstream.yahoo_session import YahooSession
+from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.sandbox_server import SandboxServer
 
 MONTH = Window(date(2026, 10, 21), date(2026, 11, 20))
 FAST = RetryPolicy(attempts=3, budget_s=4.0, base_s=0.01, cap_s=0.05, rate_attempts=20, cool_down_s=0.05)
 Results = dict[str, Bars | UpstreamError]
 Open = Callable[..., Yahoo]
+
+
+class CoolDowns(Unlimited):
+    """An unlimited limiter that notes the cool-downs."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.cooled: list[float] = []
+
+    def cool_down(self, seconds: float, reason: str = "") -> None:
+        super().cool_down(seconds, reason)
+        self.cooled.append(seconds)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def tz_of(symbol: str) -> str:
@@ -45,7 +65,7 @@ def open_yahoo() -> Iterator[Open]:
         clock = SystemClock()
         defaults: dict[str, Any] = {"limiter": Unlimited(clock), "concurrency": 8, "policy": FAST}
         opened.append(
-            Yahoo(base_url=base_url, clock=clock, tz_of=tz_of, **(defaults | {"request_timeout_s": 3.0} | options))
+            Yahoo(base_url=base_url, tz_of=tz_of, **(defaults | {"clock": clock, "request_timeout_s": 3.0} | options))
         )
         return opened[-1]
 
@@ -186,6 +206,56 @@ def test_everyone_cools_down_while_the_vendor_refuses(
     assert sorted(good(results)) == sorted(hundred)
     refused = sandbox.stats()["by_status"]["429"]
     assert refused <= 4 * 8  # at 0, 0.2, 0.6 (and, late, 1.0) seconds, never more than the eight in flight
+
+
+def test_a_vendor_that_refuses_everyone_is_given_up(sandbox: SandboxServer, open_yahoo: Open) -> None:
+    """Every request a 429: after three cool-downs that all share, two batches end at once, the rest never asked."""
+    sandbox.fault("429")
+    policy = RetryPolicy(attempts=3, rate_attempts=50, cool_down_s=0.1)
+    yahoo = open_yahoo(sandbox.url, policy=policy, most_cool_downs=3)
+    began = time.monotonic()
+    first = fetch(yahoo, [f"S{i}.AX" for i in range(500)])
+    assert time.monotonic() - began < 0.1 + 0.2 + 0.4 + 3  # and not the fourth cool-down
+    second = fetch(yahoo, ["BHP.AX", "CBA.AX"])
+    assert kinds(first) == kinds(second) == {FailureKind.RATE}
+    assert len(first) == 500
+    assert sandbox.stats()["by_endpoint"]["chart"] <= 4 * 8
+    never = [answer for answer in first.values() if isinstance(answer, UpstreamError) and answer.attempts == 0]
+    assert len(never) >= 500 - 8
+    assert "pending" in never[0].message
+    assert failure(second, "BHP.AX").attempts == 0
+    sandbox.clear_faults()
+    assert good(fetch(open_yahoo(sandbox.url), ["BHP.AX"])) == ["BHP.AX"]  # the next run starts afresh
+
+
+def test_a_day_of_refusals_ends_within_ten_minutes(open_yahoo: Open) -> None:
+    """By the vendor's clock and with what is shipped: 2000 symbols, all refused, end after 315 seconds of waiting."""
+    clock = FakeClock()
+    limiter = CoolDowns(clock)
+    with scripted(lambda _path, _query: (429, {}, b"Too Many Requests")) as url:
+        yahoo = open_yahoo(url, clock=clock, limiter=limiter, policy=RetryPolicy())
+        results = fetch(yahoo, [f"S{i}.AX" for i in range(2000)])
+    assert kinds(results) == {FailureKind.RATE}
+    assert limiter.cooled == [5, 10, 20, 40, 80, 160, 180]
+    assert sum(limiter.cooled[:-1]) < 600
+
+
+def test_finished_answers_come_before_the_end(sandbox: SandboxServer, open_yahoo: Open) -> None:
+    """What was answered when the caller stopped is yielded, though others were cancelled before it."""
+    sandbox.fault("timeout", symbols=["CBA.AX"])
+    stop = threading.Event()
+    yahoo = open_yahoo(sandbox.url, concurrency=1, request_timeout_s=2.0)
+    answers = yahoo.daily_bars(["BHP.AX", "NAB.AX", "ANZ.AX", "CBA.AX", "WBC.AX"], MONTH, stop=stop)
+    seen = [next(answers)[0]]
+    wait_until(lambda: sandbox.stats()["by_endpoint"].get("chart", 0) >= 4)
+    stop.set()
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        seen.extend(symbol for symbol, _ in answers)
+    assert time.monotonic() - began < 1.0  # and not the two seconds of the call in flight
+    assert seen == ["BHP.AX", "NAB.AX", "ANZ.AX"]
+    yahoo.close()
+    assert time.monotonic() - began < 1.9
 
 
 def test_retry_after_is_honoured(sandbox: SandboxServer, open_yahoo: Open) -> None:
@@ -409,7 +479,7 @@ def test_nothing_is_written_to_disk(sandbox: SandboxServer, tmp_path: Path) -> N
     """The cookie and zone databases of yfinance never come into being: several processes would fight over them."""
     code = (
         "import sys; from datetime import date\n"
-        "from stocks_pipeline.clock import SystemClock\n"
+        "from stocks_pipeline.clock import Clock, SystemClock\n"
         "from stocks_pipeline.upstream.limits import Unlimited\n"
         "from stocks_pipeline.upstream.yahoo import Window, Yahoo\n"
         "c = SystemClock()\n"
