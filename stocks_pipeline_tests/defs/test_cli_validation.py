@@ -1,0 +1,180 @@
+"""`stocks validate` and `stocks validation`: arguments, what they print, exit codes, exactly what a retry tries."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner
+
+from stocks_pipeline.cli.app import app
+from stocks_pipeline.storage import layout
+from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down
+
+SYMBOLS = [f"S{number:02}" for number in range(20)]
+Stocks = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ValidationDesk]:
+    """A desk whose commands meet the canned vendor; S03 differs."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name, value in {
+        "STOCKS_UPSTREAM": "sandbox",
+        "STOCKS_SANDBOX_URL": "http://127.0.0.1:9",
+        "STOCKS_HOME": str(home),
+        "DAGSTER_HOME": str(home / "dagster"),
+        "STOCKS_LAKE": str(home / "lake"),
+        "STOCKS_CONTROL_DB": str(home / "control.db"),
+        "STOCKS_TWELVE_DATA_PLAN": "basic8",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = ValidationDesk(home / "lake", instance)
+        made.stock(SYMBOLS, spoilt={"S03": 1.05})
+        monkeypatch.setattr("stocks_pipeline.definitions.defs", lambda: made.defs)
+        yield made
+
+
+@pytest.fixture
+def stocks(desk: ValidationDesk) -> Stocks:
+    """Run one command on that desk in this process: exit code, standard output, standard error."""
+    assert desk.lake.exists(layout.batches_key("us", DAY))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        found = CliRunner().invoke(app, list(arguments))
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        return found.exit_code, found.stdout, found.stderr
+
+    return call
+
+
+def validated(stocks: Stocks, *more: str) -> tuple[int, dict[str, Any]]:
+    """`stocks validate` of the day with --json."""
+    code, out, _ = stocks("validate", "--date", str(DAY), "--json", *more)
+    return code, json.loads(out)
+
+
+def test_a_session_in_one_document(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D: trigger with the seed's five keys, summary, what did not pass; 3 because one differs."""
+    code, found = validated(stocks)
+    assert code == 3
+    assert set(found["trigger"]) == {
+        "status",
+        "session_id",
+        "total_symbols",
+        "total_batches",
+        "estimated_duration_minutes",
+    }
+    assert found["summary"]["passed_count"] == 19
+    assert [row["symbol"] for row in found["symbols"]] == ["S03"]
+    assert desk.summary()["session_id"] == found["trigger"]["session_id"]
+
+
+def test_the_table_says_what_and_why(desk: ValidationDesk, stocks: Stocks) -> None:
+    """Counts, the cause, what to do, and the five keys at the start."""
+    code, out, err = stocks("validate", "--date", str(DAY))
+    assert code == 3
+    assert "total_batches=3" in out
+    assert "20 of 20 symbols checked, 1 differ" in out
+    assert "S03" in out
+    assert "20 credits used" in err + out
+    assert desk.states() == ["completed"] * 3
+
+
+def test_named_symbols_are_a_session_of_their_own_day(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D: only these; all agree, so 0; beside a session of others they are refused without --anew, at exit 2."""
+    code, found = validated(stocks, "s01", "S02,S04")
+    assert (code, found["trigger"]["total_symbols"]) == (0, 3)
+    assert desk.vendor.asked == [("S01", "S02", "S04")]
+    assert validated(stocks)[0] == 3
+    code, out, err = stocks("validate", "S01", "--date", str(DAY))
+    assert (code, out) == (2, "")
+    assert "--anew" in err
+    assert validated(stocks, "S01", "--anew")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["validate", "--profile", "lax"], 2, "standard, strict"),
+        (["validate", "S0", "--date", str(DAY)], 2, "nearest"),
+        (["validate", "--date", "2026-01-01"], 2, "is closed"),
+        (["validate", "--date", "2025-12-30"], 1, "stocks run us --date 2025-12-30"),
+        (["validation", "status", "--date", str(DAY)], 2, "stocks validate --date"),
+        (["validation", "retry", "--date", str(DAY)], 2, "stocks validate --date"),
+        (["validation", "results", "--status", "good"], 2, "passed, failed, error, deferred"),
+        (["validation", "results", "--cause", "magic"], 2, "dividend_basis"),
+    ],
+)
+def test_wrong_arguments_say_what_is_right(
+    desk: ValidationDesk, stocks: Stocks, arguments: list[str], code: int, says: str
+) -> None:
+    """E: one line, nothing recorded."""
+    found, out, err = stocks(*arguments)
+    assert (found, out) == (code, "")
+    assert says in " ".join(err.split())
+    assert desk.vendor.asked == []
+    assert desk.book().get() is None
+
+
+def test_retry_tries_exactly_what_failed_or_waits(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D: of the same session; the good batch is not asked again; then there is nothing to retry."""
+    desk.vendor.script = lambda symbols, _: None if symbols[0] == "S08" else down()
+    code, found = validated(stocks)
+    assert code == 3
+    assert found["summary"]["event"] == "WorkflowFailed"
+    session = desk.session().session_id
+    desk.vendor.script, desk.vendor.asked = (lambda _s, _n: None), []
+    code, out, _ = stocks("validation", "retry", "--date", str(DAY), "--json")
+    assert [symbols[0] for symbols in desk.vendor.asked] == ["S00", "S16"]
+    assert json.loads(out)["summary"]["event"] == "WorkflowCompleted"
+    assert (code, desk.session().session_id) == (3, session)
+    desk.vendor.asked = []
+    assert "Nothing to retry" in stocks("validation", "retry", "--date", str(DAY))[1]
+    assert desk.vendor.asked == []
+
+
+def test_a_spent_day_says_so_and_how_to_go_on(desk: ValidationDesk, stocks: Stocks) -> None:
+    """F: nothing was checked: 1; the reason and the command that goes on."""
+    desk.vendor.script = lambda _s, _n: down(FailureKind.QUOTA_DAY, "no credits left today")
+    code, out, err = stocks("validate", "--date", str(DAY))
+    assert code == 1
+    assert "no credits left today" in out + err
+    assert f"stocks validation retry --date {DAY}" in out
+
+
+def test_results_are_filtered(stocks: Stocks) -> None:
+    """D: by status and by cause, with the issues for a program."""
+    validated(stocks)
+    code, out, _ = stocks("validation", "results", "--date", str(DAY), "--status", "failed", "--json")
+    (row,) = json.loads(out)["results"]
+    assert (code, row["symbol"]) == (0, "S03")
+    assert row["issues"][0]["rule"] == "accuracy"
+    other = stocks("validation", "results", "--date", str(DAY), "--cause", "duplicate", "--json")[1]
+    assert json.loads(other)["results"] == []
+    assert len(json.loads(stocks("validation", "results", "--date", str(DAY), "--json")[1])["results"]) == 20
+
+
+def test_status_reads_only(desk: ValidationDesk, stocks: Stocks) -> None:
+    """The same counts as the run printed; no file is written."""
+    validated(stocks)
+    before = {key: desk.lake.read(key) for key in desk.lake.list("us/")}
+    code, out, _ = stocks("validation", "status", "--date", str(DAY), "--json")
+    assert (code, json.loads(out)["summary"]["passed_count"]) == (3, 19)
+    assert {key: desk.lake.read(key) for key in desk.lake.list("us/")} == before
+
+
+def test_an_empty_day_is_well(desk: ValidationDesk, stocks: Stocks) -> None:
+    """No symbols is no error."""
+    friday = date(2026, 1, 2)
+    desk.stock([], friday)
+    code, out, _ = stocks("validate", "--date", str(friday), "--json")
+    assert (code, json.loads(out)["summary"]["total_symbols"]) == (0, 0)
+    assert desk.lake.exists(layout.validation_summary_key("us", friday))
