@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.checking import stored_results
+from stocks_pipeline.domain.schemas import EXTERNAL_BARS
 from stocks_pipeline.domain.validation_types import Cause, Status
 from stocks_pipeline.storage import layout
 from stocks_pipeline.upstream.failures import FailureKind
@@ -259,3 +261,19 @@ def test_the_views_show_the_days_session_and_only_its_results(desk: ValidationDe
     desk.vendor.script = lambda _s, _n: None
     desk.check()
     assert rows("SELECT symbol, passed FROM validation_results") == [("S01", True)]
+
+
+def test_an_ex_date_at_the_edge_of_the_window_is_explained(desk: ValidationDesk) -> None:
+    """PGR on 2026-01-05: only the window's first session lies before the ex-date, so alone it would look like one bad
+    bar; what came before shows the dividend basis, which is harmless.
+    """
+    prices, edge = ("open", "high", "low", "close"), date(2025, 12, 31)
+    rows = their_bars("S00", date(2025, 12, 22), DAY).to_pylist()
+    raised = [{**row, **{n: row[n] * 1.0637 for n in prices}} if row["session"] <= edge else row for row in rows]
+    desk.open()
+    desk.vendor.script = lambda _s, _n: {"S00": pa.Table.from_pylist(raised, schema=EXTERNAL_BARS)}
+    desk.check(range(1))
+    result = next(r for r in stored_results(desk.lake, US.name, DAY, desk.session())[0] if r.symbol == "S00")
+    assert {issue.cause for issue in result.issues} == {Cause.DIVIDEND_BASIS}
+    assert result.harmless
+    assert "dividends" in result.message
