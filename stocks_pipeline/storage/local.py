@@ -89,7 +89,7 @@ class LocalLake:
         if changed:
             self._check_root()
             with self._explained(key, writing=True):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(path.parent)
                 self._sweep(path)
                 self._replace(path, data, digest)
         return Written(key, str(path), len(data), digest, changed)
@@ -102,7 +102,7 @@ class LocalLake:
         shared = hashlib.sha256(check_key(key).encode()).hexdigest()[:2]  # 256 files, not one for every key ever
         lock = FileLock(self._root / LOCKS / f"{shared}.lock")
         with self._explained(key, writing=True):
-            (self._root / LOCKS).mkdir(parents=True, exist_ok=True)
+            _make_folder(self._root / LOCKS)  # perhaps the lake's own as well
             try:
                 lock.acquire(timeout=LOCKED_S)
             except Timeout as error:
@@ -204,6 +204,14 @@ class LocalLake:
 def _verify(path: Path, digest: str) -> None:
     if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
         raise LakeError(f"{path} was not stored: the disk returned other bytes than were written")
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder and those above it; each new one is forced to disk, or a power cut takes what lies below it too."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(new):
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

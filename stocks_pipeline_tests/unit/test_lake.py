@@ -314,3 +314,27 @@ def test_a_lock_that_is_never_given_back_is_told(lake: Lake, monkeypatch: pytest
     monkeypatch.setattr("stocks_pipeline.storage.local.LOCKED_S", 0.05)
     with lake.exclusive(KEY), pytest.raises(LakeError, match="another run has held its lock"), lake.exclusive(KEY):
         pytest.fail("two are alone with one key")
+
+
+def test_new_folders_are_forced_to_disk_as_well(lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut cannot take a file whose folders were new: each new folder's name is forced in the one above it."""
+    opened: dict[int, Path] = {}
+    forced: list[Path] = []
+    open_, fsync = os.open, os.fsync
+
+    def opening(path: Path, flags: int) -> int:
+        handle = open_(path, flags)
+        opened[handle] = Path(path)
+        return handle
+
+    def forcing(handle: int) -> None:
+        forced.extend([opened.pop(handle)] if handle in opened else [])  # popped: numbers come again
+        fsync(handle)
+
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(os, "fsync", forcing)
+    lake.write(KEY, b"prices")
+    assert forced == [root.parent, root, root / "asx", root / "asx/raw-data"]
+    forced.clear()
+    lake.write(KEY.replace("batch-0", "batch-1"), b"prices")
+    assert forced == [root / "asx/raw-data"]
