@@ -42,6 +42,8 @@ class DayReport:
     symbols_without_bars: int = 0
     symbols_failed: dict[str, int] = field(default_factory=dict)
     symbols_pending: int = 0
+    symbols_provisional: int = 0
+    """Fetched before the close had settled: their bars may have changed since."""
     failed_examples: list[dict[str, Any]] = field(default_factory=list)
     checks_failed: list[str] = field(default_factory=list)
     lookbacks: dict[int, int] = field(default_factory=dict)
@@ -54,8 +56,9 @@ class DayReport:
 
     @property
     def whole(self) -> bool:
-        """Nothing of what was planned is left to fetch or to merge."""
-        return bool(self.complete) and not (self.batches_failed or self.batches_missing or self.batches_running)
+        """Nothing of what was planned is left to fetch or to merge, and every bar is final."""
+        lacking = self.batches_failed or self.batches_missing or self.batches_running or self.symbols_provisional
+        return bool(self.complete) and not lacking
 
     def headline(self) -> str:
         """One sentence: is the day whole, and if not, what is wrong with it."""
@@ -80,6 +83,10 @@ class DayReport:
                 (f"{len(gone)} of {self.batches} batches missing ({_numbers(gone)})", gone),
                 (f"{len(self.batches_running)} of {self.batches} batches running", self.batches_running),
                 (f"{self.symbols_pending:,} symbols can still be had", self.symbols_pending and not (red or gone)),
+                (
+                    f"{self.symbols_provisional:,} symbols were fetched before the close had settled",
+                    self.symbols_provisional,
+                ),
                 ("not merged", self.symbols_with_session is None),
             )
             if wrong
@@ -97,6 +104,8 @@ class DayReport:
             steps.append(("fetch what failed or is missing", f"{retry} --date {self.date}"))
         elif self.batches_pending:
             steps.append(("ask again for symbols that may come", f"{retry} --date {self.date} --pending"))
+        elif self.symbols_provisional:
+            steps.append(("fetch the bars again, 20 minutes after the close", run))
         elif self.symbols_with_session is None or not self.complete:
             steps.append(("merge the day", run))
         if self.checks_failed:
@@ -157,6 +166,7 @@ def _from_batch(report: DayReport, batch: "SymbolBatch", state: "BatchState") ->
     report.symbols_ok += sum(o.status == "ok" for o in outcomes)
     report.symbols_without_bars += sum(o.status == "no_bars" for o in outcomes)
     report.symbols_pending += waiting
+    report.symbols_provisional += len(state.unsettled)
     report.batches_pending += [batch.batch_number] if waiting else []
     report.lookbacks[batch.batch_number] = state.lookback_days
     report.failed_examples += [{"symbol": o.symbol, "class": o.kind, "why": o.message} for o in bad]

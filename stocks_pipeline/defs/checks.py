@@ -56,6 +56,15 @@ def findings(  # noqa: PLR0913 - the five things a day is judged by
     }
 
 
+def compared(found: "dict[str, Finding]", earlier: date | None) -> "dict[str, Finding]":
+    """The day's findings; `scale_continuous` says which stored day it was held against."""
+    from dataclasses import replace
+
+    scale = found["scale_continuous"]
+    told = str(earlier or "not compared with an earlier day")
+    return {**found, "scale_continuous": replace(scale, evidence={**scale.evidence, "compared_with": told})}
+
+
 def known_sessions(known: Calendar, start: date, end: date) -> list[date]:
     """Sessions from start to end, as far as the calendar knows."""
     return known.sessions(max(start, known.first), min(end, known.last)) if start <= known.last else []

@@ -7,9 +7,10 @@ not: the merge rule itself (domain/prices.py) and reading a day back (storage/re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from stocks_pipeline.domain.calendars import Calendar, UnknownSession
 from stocks_pipeline.domain.symbols import BatchPlan
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 COMPLETE = "stocks.complete"
 MISSING = "stocks.missing_batches"
+PROVISIONAL = "stocks.provisional"
+COMPARED_DAYS = 10
+"""Calendar days; a close stored longer ago says little about the scale of today's."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ class DayTable:
     planned: int
     missing: tuple[int, ...]
     duplicates: int
+    unsettled: tuple[str, ...] = ()
+    """Symbols whose bar was fetched before the close had settled."""
+
+    @property
+    def provisional(self) -> bool:
+        """Some of its bars may have changed since."""
+        return bool(self.unsettled)
 
     @property
     def batches(self) -> int:
@@ -47,15 +58,15 @@ class DayTable:
 
     @property
     def complete(self) -> bool:
-        """No batch is missing and no symbol is left that a retry could bring."""
-        return not self.missing and not self.pending
+        """No batch is missing, no symbol is left that a retry could bring, and every bar is final."""
+        return not self.missing and not self.pending and not self.provisional
 
     def failed_by_class(self) -> dict[str, int]:
         """How many symbols failed, by class."""
         return dict(Counter(o.kind or "" for o in self.outcomes if o.status == "failed"))
 
     def completeness(self) -> "Finding":
-        """The finding behind the check `day_complete`: an error for a missing batch, a warning for missing symbols."""
+        """The finding behind the check `day_complete`: an error for a missing batch, else a warning."""
         from stocks_pipeline.domain.prices import Finding
 
         absent = ", ".join(map(str, self.missing))
@@ -63,15 +74,24 @@ class DayTable:
             summary = f"{len(self.missing)} of {self.planned} batches are missing: {absent}."
         elif self.pending:
             summary = f"All {self.planned} batches are merged; {len(self.pending)} symbols can be had by a retry."
+        elif self.unsettled:
+            summary = f"All {self.planned} batches are merged."
         else:
             summary = f"All {self.planned} batches are merged and every symbol was answered."
+        if self.unsettled:
+            summary += f" {len(self.unsettled)} symbols were fetched before the close had settled."
         return Finding(
             rule="day_complete",
             passed=self.complete,
             severity="error" if self.missing else "warn",
             summary=summary,
-            evidence={"batches": self.planned, "missing": len(self.missing), "symbols_pending": len(self.pending)},
-            rows=tuple({"symbol": symbol} for symbol in self.pending[:20]),
+            evidence={
+                "batches": self.planned,
+                "missing": len(self.missing),
+                "symbols_pending": len(self.pending),
+                "symbols_provisional": len(self.unsettled),
+            },
+            rows=tuple({"symbol": symbol} for symbol in (*self.pending, *self.unsettled)[:20]),
         )
 
 
@@ -101,10 +121,14 @@ def merge_day(lake: Lake, market: str, day: date) -> DayTable:
     missing = tuple(b.batch_number for b in plan.batches if b.batch_number not in states)
     outcomes = _outcomes(plan, states)
     table = merged.table if states else PRICES.empty_table()
-    whole = "true" if not missing and not pending(outcomes) else "false"
-    metadata = {COMPLETE: whole, MISSING: ",".join(map(str, missing))}
+    unsettled = tuple(sorted(symbol for state in states.values() for symbol in state.unsettled))
+    metadata = {
+        COMPLETE: "false" if missing or pending(outcomes) or unsettled else "true",
+        PROVISIONAL: "true" if unsettled else "false",
+        MISSING: ",".join(map(str, missing)),
+    }
     stored = write_table(lake, layout.daily_key(market, day), table, PRICES, metadata=metadata)
-    return DayTable(day, table, stored, outcomes, len(plan.batches), missing, merged.duplicates if states else 0)
+    return DayTable(day, table, stored, outcomes, len(plan.batches), missing, merged.duplicates, unsettled)
 
 
 def pending(outcomes: "Iterable[SymbolOutcome]") -> list[str]:
@@ -128,10 +152,25 @@ def _outcomes(plan: BatchPlan, states: "dict[int, Any]") -> "tuple[SymbolOutcome
     return tuple(found)
 
 
-def previous_day(lake: Lake, market: str, day: date) -> Any | None:
-    """The newest stored table before `day`, or None."""
+def previous_day(lake: Lake, market: str, day: date, known: Calendar) -> date | None:
+    """The newest stored day before `day` whose closes can be held against its own, or None.
+
+    It is of the session before or at most `COMPARED_DAYS` calendar days older: after a gap of months most steps are
+    news, not mistakes.
+    """
+    earlier = [d for d in map(layout.parse_daily_key, lake.list(layout.daily_prefix(market))) if d < day]
+    newest = max(earlier, default=None)
+    if newest is None or day - newest <= timedelta(days=COMPARED_DAYS):
+        return newest
+    try:
+        return newest if newest == known.previous_session(day) else None
+    except UnknownSession:
+        return None
+
+
+def stored_day(lake: Lake, market: str, day: date) -> Any:
+    """The stored table of a day. Raises as `read_table` does."""
     from stocks_pipeline.domain.schemas import PRICES
     from stocks_pipeline.storage.tables import read_table
 
-    earlier = [d for d in map(layout.parse_daily_key, lake.list(layout.daily_prefix(market))) if d < day]
-    return read_table(lake, layout.daily_key(market, max(earlier)), PRICES) if earlier else None
+    return read_table(lake, layout.daily_key(market, day), PRICES)

@@ -51,6 +51,7 @@ def day_metadata(merged: DayTable) -> Mapping[str, Any]:
         "path": dg.MetadataValue.path(merged.stored.uri),
         "bytes": merged.stored.size,
         "complete": merged.complete,
+        "provisional": merged.provisional,
         "batches": f"{merged.batches} of {merged.planned}",
         "missing_batches": ", ".join(map(str, merged.missing)) or "none",
         "symbols": merged.stored.rows,

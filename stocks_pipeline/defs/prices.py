@@ -15,9 +15,9 @@ import dagster as dg
 
 from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.defs.checks import CHECKS, findings, partition_checks
+from stocks_pipeline.defs.checks import CHECKS, compared, findings, partition_checks
 from stocks_pipeline.defs.config import PricesConfig
-from stocks_pipeline.defs.day import merge_day, previous_day
+from stocks_pipeline.defs.day import merge_day, previous_day, stored_day
 from stocks_pipeline.defs.evidence import check_result, failure, lake_failure
 from stocks_pipeline.defs.listing import stored_plan
 from stocks_pipeline.defs.market import Market
@@ -87,7 +87,11 @@ def _daily_prices(market: Market) -> dg.AssetsDefinition:
         code_version=__version__,
         freshness_policy=market.freshness,
         check_specs=[
-            dg.AssetCheckSpec("day_complete", asset=market.key("daily_prices"), description="Every batch is merged."),
+            dg.AssetCheckSpec(
+                "day_complete",
+                asset=market.key("daily_prices"),
+                description="Every batch is merged, every bar is final.",
+            ),
             *(dg.AssetCheckSpec(n, asset=market.key("daily_prices"), description=t) for n, t in CHECKS.items()),
         ],
     )
@@ -99,9 +103,10 @@ def _daily_prices(market: Market) -> dg.AssetsDefinition:
             merged = merge_day(store, market.name, day)
         except UpstreamError as error:
             raise failure(error, f"There is no day to merge for {day}") from error
-        found = findings(
-            merged.table, merged.outcomes, day, market.calendar(), previous=previous_day(store, market.name, day)
-        )
+        known = market.calendar()
+        earlier = previous_day(store, market.name, day, known)
+        previous = stored_day(store, market.name, earlier) if earlier else None
+        found = compared(findings(merged.table, merged.outcomes, day, known, previous=previous), earlier)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(merged.stored.data_version),
             metadata=day_metadata(merged),

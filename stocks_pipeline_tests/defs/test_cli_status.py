@@ -60,6 +60,16 @@ def report(**fields: object) -> DayReport:
             ["stocks run asx --date 2025-12-05"],
         ),
         (
+            report(symbols_provisional=249, complete=False),
+            "ASX 2025-12-05 is not whole: 249 symbols were fetched before the close had settled.",
+            ["stocks run asx --date 2025-12-05"],
+        ),
+        (
+            report(symbols_provisional=249),
+            "ASX 2025-12-05 is not whole: 249 symbols were fetched before the close had settled.",
+            ["stocks run asx --date 2025-12-05"],
+        ),
+        (
             report(batches_running=[1]),
             "ASX 2025-12-05 is not whole: 1 of 3 batches running.",
             ["stocks status --date 2025-12-05"],
@@ -80,6 +90,25 @@ def test_the_first_line_says_whether_the_day_is_whole(found: DayReport, sentence
     """One sentence and the commands that bring what is missing."""
     assert found.headline() == sentence
     assert [command for _, command in found.next_steps()] == commands
+
+
+def test_a_day_fetched_before_its_close_is_not_whole_until_it_is_fetched_again(tmp_path: Path) -> None:
+    """F06: `stocks run` at noon ends partial, and says that the bars are not final."""
+    with market_desk(tmp_path / "lake", *codes(4)) as desk:
+        evening = desk.clock.now()
+        desk.clock.advance(-6 * 3600)
+        desk.list()
+        desk.prices()
+        desk.daily()
+        noon = day_report(desk.instance, MARKET, desk.lake, DAY)
+        desk.clock.advance((evening - desk.clock.now()).total_seconds())
+        desk.prices()
+        desk.daily()
+        final = day_report(desk.instance, MARKET, desk.lake, DAY)
+    assert (noon.complete, noon.whole, noon.symbols_provisional) == (False, False, 4)
+    assert "4 symbols were fetched before the close had settled" in noon.headline()
+    assert noon.checks_failed == ["day_complete"]
+    assert (final.complete, final.whole, final.symbols_provisional) == (True, True, 0)
 
 
 def test_runs_are_listed_newest_first_with_the_partitions_they_turned_red(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The day as one table: what is merged, what is missing, and how that is said."""
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.defs.checks import CHECKS
-from stocks_pipeline.defs.day import COMPLETE, MISSING, merge_day
+from stocks_pipeline.defs.day import COMPLETE, MISSING, PROVISIONAL, merge_day, previous_day
+from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.tables import read_metadata, read_table
@@ -194,6 +196,66 @@ def test_a_close_a_hundred_times_off_is_found_against_the_day_before(desk: Marke
     check = checks(desk.daily(NEXT))["scale_continuous"]
     assert not check.passed
     assert "AAC" in str(check.metadata["examples"].value)
+
+
+def test_a_close_of_months_ago_is_no_close_to_compare_with(desk: MarketDesk) -> None:
+    """E41: what is compared is the session before or a day of the last ten; after a longer gap it is said that none."""
+    desk.prices()
+    result = desk.daily()
+    assert checks(result)["scale_continuous"].metadata["compared_with"].value == "not compared with an earlier day"
+    for later, earlier in ((date(2025, 12, 15), str(DAY)), (date(2026, 3, 2), "not compared with an earlier day")):
+        desk.list(later)
+        desk.feed.script = lambda symbol, window: sane_bars(symbol, window, close=1000.0)
+        desk.prices(later)
+        check = checks(desk.daily(later))["scale_continuous"]
+        assert check.metadata["compared_with"].value == earlier
+        assert check.passed == (earlier != str(DAY))
+        desk.lake.delete(layout.daily_key("asx", later))
+
+
+@pytest.mark.parametrize(
+    ("stored", "day", "found"),
+    [
+        ([date(2025, 12, 4)], DAY, date(2025, 12, 4)),
+        ([date(2025, 11, 25)], DAY, date(2025, 11, 25)),
+        ([date(2025, 11, 24)], DAY, None),
+        ([date(2025, 11, 25), date(2025, 11, 26)], date(2025, 12, 6), date(2025, 11, 26)),
+        ([date(2025, 12, 8)], DAY, None),
+        ([], DAY, None),
+        ([date(2030, 1, 2)], date(2030, 3, 1), None),
+    ],
+)
+def test_which_stored_day_is_compared_with(desk: MarketDesk, stored: list[date], day: date, found: date | None) -> None:
+    """E41: the newest before the day, if it is at most ten calendar days older."""
+    for earlier in stored:
+        desk.lake.write(layout.daily_key("asx", earlier), b"")
+    assert previous_day(desk.lake, "asx", day, calendar("XASX")) == found
+
+
+def test_the_session_before_is_compared_with_however_long_ago(desk: MarketDesk) -> None:
+    """E41: an exchange that was closed for a fortnight opens with a step worth looking at."""
+    closed = replace(calendar("XASX"), _closed=frozenset(DAY + timedelta(days=n) for n in range(1, 17)))
+    after = DAY + timedelta(days=17)
+    desk.lake.write(layout.daily_key("asx", DAY), b"")
+    assert previous_day(desk.lake, "asx", after, closed) == DAY
+    assert previous_day(desk.lake, "asx", after, calendar("XASX")) is None
+
+
+def test_a_day_fetched_before_the_close_is_not_complete(desk: MarketDesk) -> None:
+    """F06: the table of noon says so, in its metadata and by a warning, until its bars are fetched again."""
+    desk.clock.advance(-6 * 3600)
+    desk.prices()
+    check = completeness(desk.daily())
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description == "All 3 batches are merged. 8 symbols were fetched before the close had settled."
+    stored = read_metadata(desk.lake, KEY)
+    assert (stored[COMPLETE], stored[PROVISIONAL]) == ("false", "true")
+    assert (shown(desk)["complete"], shown(desk)["provisional"]) == (False, True)
+    desk.clock.advance(6 * 3600)
+    desk.prices()
+    assert completeness(desk.daily()).passed
+    stored = read_metadata(desk.lake, KEY)
+    assert (stored[COMPLETE], stored[PROVISIONAL]) == ("true", "false")
 
 
 def test_merging_needs_no_dagster(desk: MarketDesk) -> None:

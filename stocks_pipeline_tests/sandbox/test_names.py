@@ -66,7 +66,7 @@ def test_odd_symbols_stay_inside_the_lake_and_come_back_under_their_own_name(
     key = layout.raw_key("asx", DAY, 0)
     assert list(lake.list("")) == [key]
     outside = {path for path in tmp_path.rglob("*") if path.is_file()} - {Path(lake.uri(key))}
-    assert {path.name.partition("-")[0] for path in outside} <= {"control.db"}
+    assert {path.name.partition("-")[0] for path in outside if path.parent.name != ".locks"} <= {"control.db"}
     state = load_batch(lake, key, set(NAMES))
     assert state is not None
     assert set(state.outcomes) == set(NAMES)
