@@ -7,9 +7,7 @@ themselves (upstream/budget.py, upstream/limits.py).
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.limiters import upstream_limiter
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from stocks_pipeline.upstream.twelve_data import TwelveData
 
 
-class NarratorResource(dg.ConfigurableResource[Any]):
+class NarratorResource:
     """The model that writes the reports: any OpenAI-compatible service."""
 
     @contextmanager
@@ -58,7 +56,7 @@ class NarratorResource(dg.ConfigurableResource[Any]):
             gateway.close()
 
 
-class TwelveDataResource(dg.ConfigurableResource[Any]):
+class TwelveDataResource:
     """The second vendor, within what its plan allows a minute and a day, over all processes."""
 
     @contextmanager

@@ -55,7 +55,7 @@ def _raw_prices(market: Market) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: PricesConfig,
         lake: LakeResource,
-        yahoo: YahooResource,
+        yahoo: dg.ResourceParam[YahooResource],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[FanOutEvent]:
         """Daily bars of one batch of symbols, for the window of sessions that ends on the partition's day."""

@@ -1,6 +1,7 @@
 """What assets run on: Dagster resources that open the lake and the gateways from the settings.
 
-What belongs here: thin `ConfigurableResource` adapters; the settings are read when one is opened, so a changed
+What belongs here: thin adapters, plain classes where there is nothing to configure (each pydantic class costs every
+process 10 ms to make); the settings are read when one is opened, so a changed
 variable needs no restart. What does not: behaviour. Tests hand in plain objects with the same methods.
 """
 
@@ -51,7 +52,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         return open_lake(self.root or settings.lake, s3_client=lambda: s3_client(settings.s3_endpoint))
 
 
-class YahooResource(dg.ConfigurableResource[Any]):
+class YahooResource:
     """Daily bars from Yahoo Finance, polite by default: one rate limit for all processes."""
 
     @contextmanager
@@ -76,7 +77,7 @@ class YahooResource(dg.ConfigurableResource[Any]):
             gateway.close()
 
 
-class YahooCompanyResource(dg.ConfigurableResource[Any]):
+class YahooCompanyResource:
     """What Yahoo says about companies; optional: a morning goes on without."""
 
     @contextmanager
@@ -100,7 +101,7 @@ class YahooCompanyResource(dg.ConfigurableResource[Any]):
             gateway.close()
 
 
-class AsxListingResource(dg.ConfigurableResource[Any]):
+class AsxListingResource:
     """The list of companies that the ASX publishes."""
 
     def open(self) -> "AsxListing":
@@ -117,7 +118,7 @@ class AsxListingResource(dg.ConfigurableResource[Any]):
         )
 
 
-class StrategiesResource(dg.ConfigurableResource[Any]):
+class StrategiesResource:
     """The symbols of the strategy files."""
 
     def open(self) -> "StrategyFiles":
@@ -127,7 +128,7 @@ class StrategiesResource(dg.ConfigurableResource[Any]):
         return StrategyFiles(Settings.load().strategies)
 
 
-class NewsResource(dg.ConfigurableResource[Any]):
+class NewsResource:
     """Headlines from Yahoo's feeds; optional: a report says when there are none to be had."""
 
     @contextmanager

@@ -83,8 +83,8 @@ def ticker_data(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource by n
     context: dg.AssetExecutionContext,
     config: FetchConfig,
     lake: LakeResource,
-    yahoo: YahooResource,
-    yahoo_company: YahooCompanyResource,
+    yahoo: dg.ResourceParam[YahooResource],
+    yahoo_company: dg.ResourceParam[YahooCompanyResource],
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[FanOutEvent]:
     """One year of daily bars of one ticker, with dividends and splits, as fetched for that morning."""

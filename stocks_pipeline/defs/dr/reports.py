@@ -63,8 +63,8 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     context: dg.AssetExecutionContext,
     config: ReportsConfig,
     lake: LakeResource,
-    narrator: NarratorResource,
-    news: NewsResource,
+    narrator: dg.ResourceParam[NarratorResource],
+    news: dg.ResourceParam[NewsResource],
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[FanOutEvent]:
     """The morning's report of one ticker: text, chart, scores, and the evidence of every number in it."""

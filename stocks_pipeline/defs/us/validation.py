@@ -105,7 +105,7 @@ def validation_batches(
 def validation_results(
     context: dg.AssetExecutionContext,
     lake: LakeResource,
-    twelve_data: TwelveDataResource,
+    twelve_data: dg.ResourceParam[TwelveDataResource],
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[FanOutEvent]:
     """One verdict a symbol: our bars against the second vendor's, with the likely cause of every difference."""
