@@ -1,4 +1,7 @@
-"""Runs of a stage that ended, as a chain looks for them: by the stage's job, or materialized by hand in the UI."""
+"""Runs of a stage that ended, as a chain looks for them: by the stage's job, or materialized by hand in the UI.
+
+What belongs here: finding those runs. What does not: what follows them (each product's automation.py).
+"""
 
 from datetime import UTC, datetime
 

@@ -89,24 +89,33 @@ def verify(  # noqa: PLR0913, PLR0917 - everything a report was made of, and who
         ValueError: an unknown language, or news without a time zone.
         KeyError: the sheet lacks ticker, as_of, facts, absent or sources.
     """
-    if language not in {"en", "th"}:
-        raise ValueError(f"the verifier reads en and th, not {language!r}")
+    _check_language(language)
     truth = _truth(sheet_json, bars, peers, company, news, ticker)
     spans, problems = read_spans(evidence, text)
     masked = mask(text, spans)
-    problems += truth.problems
-    problems += sheet_problems(sheet_json, truth.known, truth.origins, truth.session)
-    checked = 0
+    problems += [*truth.problems, *sheet_problems(sheet_json, truth.known, truth.origins, truth.session)]
+    outside = unresolved(masked, language, _names(truth.known, names))
+    problems += _text_problems(masked, spans, sheet_json["facts"], truth, outside)
+    return Verdict(not problems, tuple(problems), len(spans))
+
+
+def _check_language(language: str) -> None:
+    if language not in {"en", "th"}:
+        raise ValueError(f"the verifier reads en and th, not {language!r}")
+
+
+def _text_problems(
+    masked: str, spans: Sequence[Span], facts: Mapping[str, Any], truth: _Truth, outside: Iterable[Problem]
+) -> list[Problem]:
+    """The values, then `outside` (what stands outside them), the layout, and what the sentences say of the values."""
+    problems: list[Problem] = []
     for span in spans:
-        checked += 1
-        problems += _value(span, sheet_json["facts"], truth)
+        problems += _value(span, facts, truth)
         problems += edge_problems(masked, span, numeric=UNITS.get(span.fact) in NUMERIC)
-    problems += unresolved(masked, language, _names(truth.known, names))
+    problems += outside
     problems += layout(masked, spans, truth.known)
     found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
-    problems += claims(found, UNITS)
-    problems += directions(found, UNITS, truth.known)
-    return Verdict(not problems, tuple(problems), checked)
+    return [*problems, *claims(found, UNITS), *directions(found, UNITS, truth.known)]
 
 
 def _truth(  # noqa: PLR0913, PLR0917 - see verify
