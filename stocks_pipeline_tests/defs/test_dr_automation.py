@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from stocks_pipeline.defs import ended
 from stocks_pipeline.defs.dr import automation
 from stocks_pipeline.partitions import ticker_key
 from stocks_pipeline.upstream.failures import FailureKind
@@ -161,6 +162,16 @@ def test_a_backfill_of_days_sums_up_each_of_them(morning: MorningDesk) -> None:
     asked = tick(morning, automation.summary_sensor())
     assert [r.partition_key for r in asked] == [str(DAY), str(monday)]
     assert len({r.run_key for r in asked}) == 2
+
+
+def test_runs_of_other_jobs_hide_none(morning: MorningDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs of markets end after it, the newest fetches are looked at: their own jobs are asked for."""
+    monkeypatch.setattr(ended, "LOOK_BACK", 1)
+    monkeypatch.setattr(automation, "LOOK_BACK", 1, raising=False)
+    morning.fetch()
+    morning.sum_up()
+    (request,) = tick(morning, automation.precompute_sensor())
+    assert keys(request) == (ticker_key(DAY, ACTIVE[0]), ticker_key(DAY, ACTIVE[-1]))
 
 
 def test_the_foreground_looks_after_itself(morning: MorningDesk) -> None:

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from stocks_pipeline.clock import Clock, SystemClock
-from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, CHAIN_TAG, ENDED, LOOK_BACK, UPSTREAM_TAG
+from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, UPSTREAM_TAG
 from stocks_pipeline.defs.chain import MEMORY_S
 from stocks_pipeline.defs.dr.master import GROUP, listed_tickers
+from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.spans import span_tags, spans
 from stocks_pipeline.partitions import BANGKOK, mornings, parse_ticker_key, ticker_key
 from stocks_pipeline.partitions import tickers as ticker_partitions
@@ -109,8 +110,8 @@ def precompute_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
         now = (clock or SystemClock()).time()
         found = [
             request
-            for run_id in ended_runs(context.instance, fetch_job.name, DATA, now)
-            for request in reports_after(context.instance, run_id)
+            for run in ended_runs(context.instance, fetch_job.name, DATA, now - MEMORY_S)
+            for request in reports_after(context.instance, run.run_id)
         ]
         yield from found
         if not found:
@@ -148,8 +149,8 @@ def summary_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = (clock or SystemClock()).time()
-        ended = ended_runs(context.instance, reports_job.name, REPORTS, now)
-        found = [(run_id, day) for run_id in ended for day in _days_of(context.instance, run_id)]
+        ended = ended_runs(context.instance, reports_job.name, REPORTS, now - MEMORY_S)
+        found = [(run.run_id, day) for run in ended for day in _days_of(run)]
         if not found:
             yield dg.SkipReason("No run of reports ended in the last day and a half.")
         for run_id, day in found:
@@ -162,17 +163,6 @@ def summary_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
     return sensor
 
 
-def ended_runs(instance: dg.DagsterInstance, job: str, asset: dg.AssetKey, now: float) -> list[str]:
-    """Newest ended runs of a stage, by its job or materialized by hand; not those of the foreground."""
-    return [
-        record.dagster_run.run_id
-        for record in instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=LOOK_BACK)
-        if record.dagster_run.job_name == job or asset in (record.dagster_run.asset_selection or ())
-        if record.dagster_run.tags.get(CHAIN_TAG) != "foreground"
-        if now - (record.end_time or 0.0) <= MEMORY_S
-    ]
-
-
 def made_by(instance: dg.DagsterInstance, run_id: str, asset: dg.AssetKey) -> list[tuple[str, Any]]:
     """Partitions of the asset that a run materialized, with their metadata."""
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
@@ -180,9 +170,8 @@ def made_by(instance: dg.DagsterInstance, run_id: str, asset: dg.AssetKey) -> li
     return [(m.partition, m.metadata) for m in made if m.asset_key == asset and m.partition]
 
 
-def _days_of(instance: dg.DagsterInstance, run_id: str) -> list[date]:
-    run = instance.get_run_by_id(run_id)
-    tags = run.tags if run else {}
+def _days_of(run: dg.DagsterRun) -> list[date]:
+    tags = run.tags
     names = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
     days = [parse_ticker_key(tags[name])[0] for name in names if tags.get(name)]
     span = (max(days) - min(days)).days + 1 if days else 0
