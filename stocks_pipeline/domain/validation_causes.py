@@ -24,6 +24,7 @@ _MATCHED = 0.9  # share of sessions that fit the neighbour's bar, for a lag
 _DIFFERING = 0.6
 _SHORTEST = 4
 _SLACK = 0.004  # open, high and low of two vendors lie this close, where their closes agree
+_MOST_PAID = math.log(1.25)  # a fifth of the price in one dividend; more is a wrong price until somebody looks
 _MANY = 10  # one session in ten may be a one-off; more is no accident of single bars
 
 
@@ -89,12 +90,26 @@ def _unit(found: Explained) -> None:
 def _by_adj_close(pair: Pair, found: Explained) -> None:
     """Their close is our dividend-adjusted one."""
     adjusted = logs(pair.ours["adj_close"])
+    if not _is_adjustment(adjusted - logs(pair.ours["close"]), found.tolerance):
+        return
     apart = np.abs(adjusted - logs(pair.theirs["close"]))
     other = np.abs(adjusted - logs(pair.ours["close"])) > found.tolerance
     fits = found.todo & other & (apart <= found.tolerance)
     left = np.where(fits, 0.0, found.rest)
     says = "theirs is adjusted for dividends: it equals our adj_close"
     found.explain(fits, left, Cause.DIVIDEND_BASIS, side="theirs", explained_by="adj_close", says=says)
+
+
+def _is_adjustment(drift: Floats, tolerance: Floats) -> bool:
+    """Whether an adjusted close lies below its close as dividends put it there: nothing on the newest session, more the
+    further back, never more than `_MOST_PAID` at a time. A close that is wrong lies anywhere else.
+    """
+    known = np.isfinite(drift)
+    path, slack = drift[known], float(tolerance[known].max()) if known.any() else 0.0
+    if not len(path) or path[-1] < -slack or (path > slack).any():
+        return False
+    steps = np.diff(path)
+    return bool((steps >= -slack).all() and (steps <= _MOST_PAID).all())
 
 
 def _by_dividends(pair: Pair, found: Explained) -> None:

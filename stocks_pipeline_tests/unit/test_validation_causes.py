@@ -92,6 +92,19 @@ def test_the_same_with_our_dividend_on_that_day_is() -> None:
     assert result.harmless
 
 
+@pytest.mark.parametrize("factor", [0.7, 1.3, 2.0])
+@pytest.mark.parametrize("row", [-1, 75])
+def test_a_wrong_close_beside_a_right_adjusted_one_is_never_harmless(factor: float, row: int) -> None:
+    """Ours agrees with theirs in adj_close alone: no dividend lifts one close, nor the newest one, so it is an error."""
+    bars = walk("SIM", 6)
+    close = bars.values["close"].copy()
+    close[row] *= factor
+    result = _of(bars.with_values(close=close, adj_close=bars.values["close"]), bars)
+    assert result.status is Status.FAILED
+    assert not result.harmless
+    assert Cause.DIVIDEND_BASIS not in causes_in(result)
+
+
 def test_a_dividend_elsewhere_explains_nothing() -> None:
     """Where our rows do name dividends, a step that fits none of them is real."""
     bars = walk("SIM", 5)
