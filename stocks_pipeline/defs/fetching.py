@@ -23,7 +23,7 @@ from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.prices import SymbolOutcome
 from stocks_pipeline.domain.symbols import BatchPlan, vendor_symbol
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.lake import Conflict, Lake
 from stocks_pipeline.storage.tables import Stored
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
@@ -34,6 +34,9 @@ MAX_FAILED_SHARE = 0.5
 
 SETTLE = timedelta(minutes=20)
 """How long after the close a vendor may still be changing the session's bar (closing auction, delayed feed)."""
+
+WRITES = 5
+"""How often a batch is merged anew on S3 because another process wrote it meanwhile."""
 
 _STOPPING = {FailureKind.AUTH, FailureKind.QUOTA_DAY}
 
@@ -183,12 +186,18 @@ class BatchFetch:
         key = layout.raw_key(self.market, self.day, batch)
         answers = Answers(given, self.day, lookback, self._provisional())
         started = self.clock.monotonic()
-        with self.lake.exclusive(key):
-            after = answers.onto(self.state(batch))
-            red = self._is_red(failures, len(after.outcomes))
-            if red and all(o.status == "failed" for o in after.outcomes.values()):
-                raise self._failed(batch, failures, asked)
-            stored = store_batch(self.lake, key, after)
+        for tries_left in reversed(range(WRITES)):
+            try:
+                with self.lake.exclusive(key):
+                    after = answers.onto(self.state(batch))
+                    red = self._is_red(failures, len(after.outcomes))
+                    if red and all(o.status == "failed" for o in after.outcomes.values()):
+                        raise self._failed(batch, failures, asked)
+                    stored = store_batch(self.lake, key, after)
+                break
+            except Conflict:
+                if not tries_left:
+                    raise
         if red:
             raise self._failed(batch, failures, asked)
         return BatchReport(batch, stored, after, asked, {**seconds, "write": self.clock.monotonic() - started})

@@ -21,6 +21,10 @@ class LakeError(Exception):
     """The lake as a whole cannot do what was asked: unreachable, read-only, full, or a bad key. Says what to do."""
 
 
+class Conflict(LakeError):  # noqa: N818 - what it is, not what went wrong: read again, then write
+    """Another process wrote the key since this one was alone with it. Nothing was written: read again."""
+
+
 class KeyMissing(KeyError):  # noqa: N818 - it is a KeyError by nature, and the name reads as one
     """Nothing is stored under this key."""
 
@@ -71,8 +75,9 @@ class Lake(Protocol):
     def exclusive(self, key: str) -> AbstractContextManager[None]:
         """Alone with a key, to read it, add to it and write it. Not for nesting: keys may share a lock.
 
-        In a folder this holds for all threads and processes of the machine. On S3, which has no locks, it holds for
-        this lake's threads only: what another process writes between the read and the write is lost.
+        In a folder this holds for all threads and processes of the machine. S3 has no locks: there it holds for this
+        lake's threads, and `write` raises Conflict if another process wrote the key since. An imitation of S3 that
+        ignores If-Match cannot tell; there the later of two writes within one second wins.
 
         Raises:
             LakeError: another one has held it for a minute, or the folder cannot be written.

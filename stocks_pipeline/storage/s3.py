@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from stocks_pipeline.storage.lake import KeyMissing, LakeError, Written, check_key, check_prefix
+from stocks_pipeline.storage.lake import Conflict, KeyMissing, LakeError, Written, check_key, check_prefix
 
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _DENIED: Final = frozenset(
     {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 )
 
+_CONFLICT: Final = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 _LOCKS: Final = 64
 """Shared by all keys of a lake: enough that two batches seldom wait for each other."""
 
@@ -30,6 +31,8 @@ class S3Lake:
         self._make = client or _default_client
         self._made: Any = None
         self._lock = threading.Lock()
+        self._seen: dict[str, str] = {}
+        """Key -> its ETag when someone became alone with it; empty where there was nothing."""
         self._writing = [threading.Lock() for _ in range(_LOCKS)]
 
     @property
@@ -51,7 +54,12 @@ class S3Lake:
     def exclusive(self, key: str) -> Iterator[None]:
         check_key(key)
         with self._writing[hash(key) % _LOCKS]:
-            yield
+            head = self._head(key)
+            self._seen[key] = head["ETag"] if head else ""
+            try:
+                yield
+            finally:
+                del self._seen[key]
 
     def exists(self, key: str) -> bool:
         return self._head(key) is not None
@@ -93,9 +101,20 @@ class S3Lake:
         changed = not self._holds(key, data, digest)
         if changed:
             with self._explained(key):
-                answer = self._client().put_object(**self._at(key), Body=data, Metadata={"sha256": digest})
+                answer = self._client().put_object(
+                    **self._at(key), Body=data, Metadata={"sha256": digest}, **self._condition(key)
+                )
+            if key in self._seen:
+                self._seen[key] = answer.get("ETag", "")
             self._verify(key, data, digest, answer.get("ETag", ""))
         return Written(key, self.uri(key), len(data), digest, changed)
+
+    def _condition(self, key: str) -> dict[str, str]:
+        """For whoever is alone with the key: only over what was there then."""
+        seen = self._seen.get(key)
+        if seen is None:
+            return {}
+        return {"IfMatch": seen} if seen else {"IfNoneMatch": "*"}
 
     def _verify(self, key: str, data: bytes, digest: str, etag: str) -> None:
         """Read back. Another writer may have come in between: then its version stands, and ours was whole."""
@@ -141,6 +160,8 @@ class S3Lake:
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code in _MISSING and key:
                 raise KeyMissing(key, self.uri(key)) from error
+            if code in _CONFLICT:
+                raise Conflict(f"lake {self.root}, key {key!r}: another run wrote it meanwhile; retry") from error
             raise LakeError(f"lake {self.root}, key {key!r}: {_advice(code, error)}") from error
         except BotoCoreError as error:
             raise LakeError(

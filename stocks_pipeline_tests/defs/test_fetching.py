@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from stocks_pipeline.defs.batch_file import PROVISIONAL, BatchState
 from stocks_pipeline.defs.batch_merge import EMPTY
 from stocks_pipeline.defs.checks import findings, partition_checks
-from stocks_pipeline.defs.fetching import SETTLE, BatchFailedError, BatchFetch, BatchReport
+from stocks_pipeline.defs.fetching import SETTLE, WRITES, BatchFailedError, BatchFetch, BatchReport
 from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.symbols import BatchPlan
 from stocks_pipeline.fanout import PartitionCheck
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import Lake, open_lake
+from stocks_pipeline.storage.lake import Conflict, Lake, Written, open_lake
 from stocks_pipeline.storage.tables import DATA_VERSION, read_stored, write_table
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
@@ -360,6 +360,27 @@ def test_two_runs_for_different_symbols_at_once_both_keep_their_rows(desk: Desk)
         first.result(5)
     assert statuses(desk.state()) == {"AAA": "ok", "BBB": "ok"}
     assert set(closes(desk.state().table)) == {(s, date(2025, 12, d)) for s in ("AAA", "BBB") for d in range(1, 6)}
+
+
+@pytest.mark.parametrize("conflicts", [1, WRITES - 1, WRITES])
+def test_a_write_that_met_another_is_merged_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch, conflicts: int) -> None:
+    """F10: on S3 the other process's rows are read and kept; one that is never let in says so."""
+    write, left = desk.lake.write, [*range(conflicts)]
+
+    def crowded(key: str, data: bytes) -> Written:
+        if not left:
+            return write(key, data)
+        left.pop()
+        monkeypatch.setattr(desk.lake, "write", write)
+        desk.work(chosen=["BBB"]).fetch(0)
+        monkeypatch.setattr(desk.lake, "write", crowded)
+        raise Conflict("another run wrote it meanwhile")
+
+    monkeypatch.setattr(desk.lake, "exclusive", lambda _: nullcontext())
+    monkeypatch.setattr(desk.lake, "write", crowded)
+    with pytest.raises(Conflict) if conflicts == WRITES else nullcontext():
+        desk.run(chosen=["AAA"])
+    assert statuses(desk.state()) == dict.fromkeys(["BBB"] if conflicts == WRITES else ["AAA", "BBB"], "ok")
 
 
 def test_many_runs_at_once_lose_nothing(tmp_path: Path) -> None:

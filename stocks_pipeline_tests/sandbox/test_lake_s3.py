@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from stocks_pipeline import storage
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError, open_lake
+from stocks_pipeline.storage.lake import Conflict, KeyMissing, Lake, LakeError, open_lake
 from stocks_pipeline.storage.reader import PriceReader
 from stocks_pipeline.storage.tables import read_metadata, read_table, write_table
 from stocks_pipeline.storage.warehouse import QueryError, Warehouse
@@ -206,6 +206,22 @@ def test_writers_of_one_key_race_and_one_wins(lake: Lake) -> None:
         thread.join()
     assert failures == []
     assert lake.read(KEY) in contents
+
+
+def test_whoever_reads_and_then_writes_is_told_of_another_process(lake: Lake, client: Any, bucket: str) -> None:
+    """Alone with a key: over what was read, or not at all, whether something lay there before or nothing."""
+    other = open_lake(f"s3://{bucket}/some/prefix", s3_client=lambda: client)
+    for theirs in (b"first", b"second"):
+        with lake.exclusive(KEY):
+            other.write(KEY, theirs)
+            with pytest.raises(Conflict, match="another run wrote it meanwhile"):
+                lake.write(KEY, b"mine")
+        assert lake.read(KEY) == theirs
+    with lake.exclusive(KEY):
+        lake.write(KEY, b"mine")
+        lake.write(KEY, b"mine again")
+    assert other.read(KEY) == b"mine again"
+    lake.write(KEY, b"not alone, not asked")
 
 
 def test_tables_and_readers_work_alike(lake: Lake) -> None:
