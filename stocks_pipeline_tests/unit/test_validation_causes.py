@@ -95,7 +95,7 @@ def test_the_same_with_our_dividend_on_that_day_is() -> None:
 @pytest.mark.parametrize("factor", [0.7, 1.3, 2.0])
 @pytest.mark.parametrize("row", [-1, 75])
 def test_a_wrong_close_beside_a_right_adjusted_one_is_never_harmless(factor: float, row: int) -> None:
-    """Ours agrees with theirs in adj_close alone: no dividend lifts one close, nor the newest one, so it is an error."""
+    """Ours agrees with theirs in adj_close alone: no dividend lifts one close, nor the newest: an error."""
     bars = walk("SIM", 6)
     close = bars.values["close"].copy()
     close[row] *= factor
