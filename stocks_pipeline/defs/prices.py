@@ -87,11 +87,7 @@ def _daily_prices(market: Market) -> dg.AssetsDefinition:
         code_version=__version__,
         freshness_policy=market.freshness,
         check_specs=[
-            dg.AssetCheckSpec(
-                "day_complete",
-                asset=market.key("daily_prices"),
-                description="Every batch is merged, every bar is final.",
-            ),
+            dg.AssetCheckSpec("day_complete", asset=market.key("daily_prices"), description="Whole, all bars final."),
             *(dg.AssetCheckSpec(n, asset=market.key("daily_prices"), description=t) for n, t in CHECKS.items()),
         ],
     )
