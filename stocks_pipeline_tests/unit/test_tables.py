@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from stocks_pipeline.storage.tables import (
     data_version,
     read_metadata,
     read_row_count,
+    read_stored,
     read_table,
     write_table,
 )
@@ -50,6 +52,18 @@ def test_a_table_comes_back_as_it_went_in(lake: Lake) -> None:
     assert data_version(back) == data_version(table)
     assert read_metadata(lake, KEY) == {"stocks.outcomes": "[]", DATA_VERSION: stored.data_version}
     assert read_row_count(lake, KEY) == 2
+
+
+def test_table_metadata_and_facts_of_one_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `write_table` said is said again, by a reader that opens the file once; what is missing is missing."""
+    stored = write_table(lake, KEY, prices({"BHP": 41.5}), PRICES, metadata={"stocks.outcomes": "[]"})
+    monkeypatch.setattr(lake, "tail", lambda *_: pytest.fail("the file was opened a second time"))
+    table, metadata, facts = read_stored(lake, KEY, PRICES)
+    assert table.equals(read_table(lake, KEY, PRICES))
+    assert metadata == {"stocks.outcomes": "[]", DATA_VERSION: stored.data_version}
+    assert facts == replace(stored, changed=False)
+    with pytest.raises(KeyMissing):
+        read_stored(lake, "asx/daily/2026-11-20.parquet")
 
 
 def test_the_file_is_left_untouched_when_only_the_minute_changed(lake: Lake) -> None:
