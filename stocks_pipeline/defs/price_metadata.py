@@ -23,6 +23,7 @@ def batch_metadata(day: date, report: "BatchReport") -> dict[str, Any]:
     """What the UI shows of one batch: counts, the failed symbols with their reasons, a preview, seconds a step."""
     state, stored = report.state, report.stored
     failed = [o for o in state.ordered if o.status == "failed"]
+    stale = [o for o in state.ordered if o.status == "ok" and o.kind]  # their stored rows stayed
     return {
         "dagster/partition_row_count": stored.rows,
         "path": dg.MetadataValue.path(stored.uri),
@@ -35,7 +36,10 @@ def batch_metadata(day: date, report: "BatchReport") -> dict[str, Any]:
         "symbols_without_bars": sum(o.status == "no_bars" for o in state.ordered),
         "symbols_failed": len(failed),
         "failed": markdown_table(
-            [{"symbol": o.symbol, "class": o.kind, "tries": o.attempts, "message": o.message} for o in failed]
+            [
+                {"symbol": o.symbol, "class": o.kind, "tries": o.attempts, "message": o.message}
+                for o in [*failed, *stale]
+            ]
         ),
         "preview": markdown_table(preview(state.table)),
         "provisional": state.provisional,

@@ -122,6 +122,19 @@ def test_the_metadata_of_a_batch(desk: MarketDesk) -> None:
     json.dumps(shown, allow_nan=False)
 
 
+def test_a_failed_refresh_is_seen_on_the_batch(desk: MarketDesk) -> None:
+    """F10: the rows of before stay; the table beside them names who could not be refreshed, and the check warns."""
+    desk.prices()
+    desk.feed.script = {"AAB.AX": refused("AAB.AX")}
+    result = desk.prices(refetch=True)
+    shown = desk.metadata("raw_prices", f"{DAY}|0")
+    assert (shown["symbols_fetched"], shown["symbols_failed"]) == (3, 0)
+    assert shown["failed"].splitlines()[2] == "| AAB | transient | 4 | refresh failed: 503: try later |"
+    told = checks(result, f"{DAY}|0")["symbols_fetched"]
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert checks(result, f"{DAY}|1")["symbols_fetched"].passed
+
+
 def stored(desk: MarketDesk, batch: int, day: date = DAY) -> Any:
     """The table of one stored batch."""
     return read_table(desk.lake, layout.raw_key("asx", day, batch), PRICES)
