@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stocks_pipeline.cli.desk import lake_of, open_instance
 from stocks_pipeline.cli.output import Exit, complain, print_json, print_next, say
 from stocks_pipeline.cli.progress import watching
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from stocks_pipeline.defs.market import Market
     from stocks_pipeline.settings import Settings
     from stocks_pipeline.storage.lake import Lake
+
+START_SANDBOX = ("start the sandbox in another terminal, then run this again", "stocks sandbox")
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def tell_day(found: "Settings", outcome: DayOutcome, *, as_json: bool, steps: bo
     if as_json:
         print_json(outcome.to_dict())
     elif outcome.done:
-        print_day(outcome.report, outcome.done, outcome.seconds, steps=steps)
+        found_steps = [START_SANDBOX] if sandbox_missing(found, outcome.done) else outcome.report.next_steps()
+        print_day(outcome.report, outcome.done, outcome.seconds, steps=found_steps if steps else [])
     else:
         print_interrupted(outcome.report)
 
@@ -167,20 +171,20 @@ def exit_code(done: "DayResult", report: "DayReport") -> Exit:
     return Exit.PARTIAL if partial else Exit.OK
 
 
-def print_day(report: "DayReport", done: "DayResult", seconds: float, *, steps: bool) -> None:
-    """The day in a sentence and a table, then what failed and why, then what to do."""
+def print_day(report: "DayReport", done: "DayResult", seconds: float, *, steps: Sequence[tuple[str, str]]) -> None:
+    """The day in a sentence and a table, then what to do."""
     from stocks_pipeline.cli.status import print_report
 
     say(report.headline(), style="bold")
     print_report(report, f"{seconds:.1f}  ({', '.join(f'{s.stage} {s.seconds:.1f}' for s in done.stages)})")
-    if steps and (found := report.next_steps()):
-        print_next(found, title="What to do")
+    if steps:
+        print_next(steps, title="What to do")
 
 
 def print_interrupted(report: "DayReport") -> None:
     """What Ctrl-C left, and that the same command goes on from there."""
     answered = report.symbols_ok + report.symbols_without_bars
-    kept = f"{answered:,} of {report.planned_symbols:,} symbols" if report.planned_symbols else "no symbol"
+    kept = f"{answered:,} of {counted(report.planned_symbols, 'symbol')}" if report.planned_symbols else "no symbol"
     complain(f"interrupted. {kept} of {report.date} are stored and stay; the same command goes on from there")
 
 
@@ -189,11 +193,17 @@ def print_failures(found: "Settings", done: "DayResult") -> None:
     bad = [stage for stage in done.stages if not stage.success]
     for stage in bad:
         complain(f"{stage.stage} failed: {one_line(stage.message)}")
-    if bad and found.upstream == "sandbox":
-        from stocks_pipeline.cli.sandbox_process import healthy
+    if sandbox_missing(found, done):
+        complain(f"no sandbox answers at {found.sandbox_url} (STOCKS_SANDBOX_URL); start it with: stocks sandbox")
 
-        if not healthy(found.sandbox_url):
-            complain(f"no sandbox answers at {found.sandbox_url} (STOCKS_SANDBOX_URL); start it with: stocks sandbox")
+
+def sandbox_missing(found: "Settings", done: "DayResult") -> bool:
+    """Whether something failed because there is no sandbox: then the same command again would fail as well."""
+    from stocks_pipeline.cli.sandbox_process import healthy
+
+    if found.upstream != "sandbox" or all(stage.success for stage in done.stages):
+        return False
+    return not healthy(found.sandbox_url)
 
 
 def one_line(text: str) -> str:

@@ -155,6 +155,10 @@ def test_without_a_sandbox_the_command_that_starts_it_is_named(cli: Cli, monkeyp
     code, _, said = cli.run("run", "asx", "--date", str(DAY), "--limit", "2", "--json")
     assert code == 1
     assert said.splitlines()[-1].endswith("start it with: stocks sandbox")
+    _, out, _ = cli.run("run", "asx", "--date", str(DAY), "--limit", "2")
+    steps = out.partition("What to do")[2].split("\n")
+    assert steps[1].endswith("stocks sandbox")
+    assert "stocks run" not in out
 
 
 def test_an_unlisted_symbol_is_refused_when_the_list_comes(cli: Cli) -> None:
