@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from stocks_pipeline.wording import counted
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -71,18 +73,21 @@ class DayReport:
             part = f" for the {self.planned_symbols:,} of {self.companies:,} companies that were asked for"
         if self.whole:
             checks = f"; checks failed: {', '.join(self.checks_failed)}" if self.checks_failed else ""
-            return f"{name} is whole{part}: {self.batches} batches, {self.symbols_with_session or 0:,} bars{checks}."
+            bars = counted(self.symbols_with_session or 0, "bar")
+            return f"{name} is whole{part}: {counted(self.batches or 0, 'batch')}, {bars}{checks}."
         return f"{name} is not whole{part}: {'; '.join(self._lacks()) or 'not merged yet'}."
 
     def _lacks(self) -> list[str]:
         red, gone = self.batches_failed, [n for n in self.batches_missing if n not in self.batches_failed]
+        all_ = counted(self.batches or 0, "batch")
+        pending = counted(self.symbols_pending, "symbol")
         return [
             text
             for text, wrong in (
-                (f"{len(red)} of {self.batches} batches failed ({_numbers(red)})", red),
-                (f"{len(gone)} of {self.batches} batches missing ({_numbers(gone)})", gone),
-                (f"{len(self.batches_running)} of {self.batches} batches running", self.batches_running),
-                (f"{self.symbols_pending:,} symbols can still be had", self.symbols_pending and not (red or gone)),
+                (f"{len(red)} of {all_} failed ({_numbers(red)})", red),
+                (f"{len(gone)} of {all_} missing ({_numbers(gone)})", gone),
+                (f"{len(self.batches_running)} of {all_} running", self.batches_running),
+                (f"{pending} can still be had", self.symbols_pending and not (red or gone)),
                 (
                     f"{self.symbols_provisional:,} symbols were fetched before the close had settled",
                     self.symbols_provisional,

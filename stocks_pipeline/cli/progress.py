@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 
 from stocks_pipeline.cli.output import errors
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 ENDED = frozenset({"PIPELINE_SUCCESS", "PIPELINE_FAILURE", "PIPELINE_CANCELED"})
 """Events of a run after which no stage of it goes on, so that no clock runs on for what is missing."""
+
+ORDER = ("symbols", "symbol_batches", "raw_prices", "daily_prices")
+"""Rows from above; Dagster plans a run's assets in no particular order. Any other row comes after those."""
 
 
 @dataclass
@@ -35,9 +39,12 @@ class Watcher:
             self._task(event.asset_key.path[-1])
         elif event.event_type_value == "ASSET_MATERIALIZATION" and event.asset_key:
             self._made(event.asset_key.path[-1], event.step_materialization_data.materialization.metadata)
+        elif event.event_type_value == "STEP_START" and event.step_key:
+            self._start(event.step_key.rpartition("__")[2])
         elif event.event_type_value in ENDED:
-            for task in self.tasks.values():
-                self.progress.stop_task(task)
+            for name in self.tasks:
+                if (task := self._row(name)).started and not task.finished:
+                    self.progress.stop_task(task.id)
 
     def expect(self, name: str, total: int) -> None:
         """Say how many partitions a stage has."""
@@ -45,19 +52,46 @@ class Watcher:
 
     def _task(self, name: str) -> Any:
         if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(name, total=1, note="")
+            self.tasks[name] = self.progress.add_task(name, start=False, total=1, note="")
+            for later in sorted((other for other in self.tasks if _rank(other) > _rank(name)), key=_rank):
+                self._move_down(later)
         return self.tasks[name]
+
+    def _row(self, name: str) -> Task:
+        return self.progress.tasks[self.progress.task_ids.index(self.tasks[name])]
+
+    def _move_down(self, name: str) -> None:
+        """To the end: rich has no order of its own. A row that runs already stays where the person saw it."""
+        row = self._row(name)
+        if row.started:
+            return
+        self.progress.remove_task(row.id)
+        self.tasks[name] = self.progress.add_task(
+            name, start=False, total=row.total, completed=int(row.completed), **row.fields
+        )
+
+    def _start(self, name: str) -> None:
+        """Its clock begins, or goes on where a run before it had part of its partitions."""
+        if name in self.tasks:
+            row = self._row(name)
+            row.stop_time = None
+            self.progress.start_task(row.id)
 
     def _made(self, name: str, metadata: Any) -> None:
         rows = metadata.get("dagster/partition_row_count")
         task = self._task(name)
+        if not self._row(name).started:
+            self._start(name)
         self.progress.advance(task)
         if rows is not None:
-            before = self.progress.tasks[self.progress.task_ids.index(task)].fields.get("rows", 0)
-            total = before + rows.value
-            self.progress.update(task, rows=total, note=f"{total:,} {'symbols' if 'symbol' in name else 'rows'}")
+            total = self._row(name).fields.get("rows", 0) + rows.value
+            self.progress.update(task, rows=total, note=counted(total, "symbol" if "symbol" in name else "row"))
         if name == "symbol_batches":
             self.expect("raw_prices", max(1, len(metadata["selected_batches"].value)))
+
+
+def _rank(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 @contextmanager

@@ -49,6 +49,17 @@ def report(**fields: object) -> DayReport:
             "ASX 2025-12-05 is not whole: 1 of 3 batches missing (2).",
             ["stocks retry asx/raw_prices --date 2025-12-05"],
         ),
+        (report(batches=1, symbols_with_session=1), "ASX 2025-12-05 is whole: 1 batch, 1 bar.", []),
+        (
+            report(batches=1, batches_missing=[0], complete=False),
+            "ASX 2025-12-05 is not whole: 1 of 1 batch missing (0).",
+            ["stocks retry asx/raw_prices --date 2025-12-05"],
+        ),
+        (
+            report(batches_pending=[0], symbols_pending=1, complete=False),
+            "ASX 2025-12-05 is not whole: 1 symbol can still be had.",
+            ["stocks retry asx/raw_prices --date 2025-12-05 --pending"],
+        ),
         (
             report(batches_pending=[0], symbols_pending=4, complete=False),
             "ASX 2025-12-05 is not whole: 4 symbols can still be had.",

@@ -16,6 +16,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from stocks_pipeline.defs.evidence import markdown_table
 from stocks_pipeline.defs.market import Market
 from stocks_pipeline.partitions import batch_key
+from stocks_pipeline.wording import counted
 
 SESSIONS_BACK = 10
 """Sessions the check looks at: two weeks."""
@@ -69,7 +70,9 @@ def standing_checks(market: Market) -> list[dg.AssetChecksDefinition]:
         return dg.AssetCheckResult(
             passed=not behind,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{len(behind)} batches left behind on {', '.join(days)}." if behind else "None left behind.",
+            description=f"{counted(len(behind), 'batch')} left behind on {', '.join(days)}."
+            if behind
+            else "None left behind.",
             metadata={
                 "left_behind": len(behind),
                 "partitions": markdown_table(rows),

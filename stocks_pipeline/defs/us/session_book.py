@@ -17,6 +17,7 @@ from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
 from stocks_pipeline.storage.validation_keys import batches_prefix
+from stocks_pipeline.wording import counted
 
 
 class OtherSessionError(ValueError):
@@ -67,8 +68,8 @@ class SessionBook:
         if about < wanted:
             return None
         raise OtherSessionError(
-            f"{self.day} has a session of {stored.total_symbols} symbols, {stored.profile} profile, "
-            f"{stored.lookback_days} days ({stored.status}); replace it with --anew (in the UI: anew: true)"
+            f"{self.day} has a session of {counted(stored.total_symbols, 'symbol')}, {stored.profile} profile, "
+            f"{counted(stored.lookback_days, 'day')} ({stored.status}); replace it with --anew (in the UI: anew: true)"
         )
 
     def get(self) -> Session | None:

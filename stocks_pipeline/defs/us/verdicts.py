@@ -11,6 +11,7 @@ import dagster as dg
 from stocks_pipeline.defs.evidence import markdown_table
 from stocks_pipeline.domain.validation_types import NEXT_STEP, Status, SymbolResult
 from stocks_pipeline.fanout import PartitionCheck
+from stocks_pipeline.wording import counted
 
 SHOWN = 25
 
@@ -30,7 +31,7 @@ def verdict_checks(results: tuple[SymbolResult, ...], missing: int) -> list[Part
             not failed,
             error,
             {"failed": len(failed), "harmless": harmless, "symbols": markdown_table(failed_rows(tuple(failed)))},
-            f"{len(failed)} symbols disagree: {told}." if failed else f"All agree; {harmless} by another basis.",
+            f"{_disagree(len(failed))}: {told}." if failed else f"All agree; {harmless} by another basis.",
         ),
         PartitionCheck(
             "all_checked",
@@ -40,9 +41,13 @@ def verdict_checks(results: tuple[SymbolResult, ...], missing: int) -> list[Part
                 "could_not_check": waiting,
                 "examples": markdown_table([{"symbol": r.symbol, "why": r.message} for r in unchecked[:SHOWN]]),
             },
-            f"{waiting} symbols could not be checked." if waiting else "Every symbol was checked.",
+            f"{counted(waiting, 'symbol')} could not be checked." if waiting else "Every symbol was checked.",
         ),
     ]
+
+
+def _disagree(number: int) -> str:
+    return f"{counted(number, 'symbol')} disagree{'s' if number == 1 else ''}"
 
 
 def failed_rows(results: tuple[SymbolResult, ...]) -> list[dict[str, Any]]:
