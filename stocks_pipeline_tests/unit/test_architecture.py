@@ -26,10 +26,22 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"domain", "clock", "settings"},
     # The message of a refused address goes through redaction; that module imports nothing.
     "settings": {"upstream.redaction", "domain", "setting"},
+    "wording": set(),
     "fanout": {"markup", "pool", "upstream"},
-    "defs": {"domain", "clock", "markup", "partitions", "upstream", "storage", "settings", "fanout"},
+    "defs": {"domain", "clock", "markup", "wording", "partitions", "upstream", "storage", "settings", "fanout"},
     "definitions": {"defs"},
-    "cli": {"domain", "clock", "partitions", "upstream", "storage", "settings", "fanout", "defs", "definitions"},
+    "cli": {
+        "domain",
+        "clock",
+        "wording",
+        "partitions",
+        "upstream",
+        "storage",
+        "settings",
+        "fanout",
+        "defs",
+        "definitions",
+    },
     # Stands apart: it speaks the vendors' languages and shares only what an exchange and a clock are.
     "sandbox": {"domain", "clock"},
 }
