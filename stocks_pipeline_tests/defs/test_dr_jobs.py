@@ -110,3 +110,11 @@ def test_an_execution_lasts_until_a_run_of_it_succeeds(morning: MorningDesk) -> 
     fifth = run(dg.DagsterRunStatus.STARTED, first)
     names = [execution_of(morning.instance, one) for one in (first, second, third, fourth, fifth)]
     assert names == [f"manual-20251205-052000-{r.run_id[:8]}" for r in (first, first, first, fourth, fourth)]
+
+
+def test_one_damaged_record_hides_no_other(book: JobBook, caplog: pytest.LogCaptureFixture) -> None:
+    """B29: an empty file among the records is told in the log; the others still speak for their tickers."""
+    book.open(["DBS19", "NVDA19"])
+    book.lake.write(layout.job_key(DAY, "e1", "NVDA19"), b"")
+    assert set(newest_jobs(book.lake, DAY)) == {"DBS19"}
+    assert "NVDA19" in caplog.text

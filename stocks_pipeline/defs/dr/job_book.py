@@ -3,6 +3,7 @@
 What belongs here: reading and writing records. What does not: which step is legal (domain/jobs.py).
 """
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,7 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.evidence import lake_failure
 from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.lake import KeyMissing, Lake
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
 
 _ID = 8  # characters of a run's id in an execution's
@@ -26,6 +27,8 @@ _ACTIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,14 @@ def close_abandoned(instance: dg.DagsterInstance, lake: Lake, day: date, tickers
 
 
 def jobs_of(lake: Lake, day: date) -> Iterator[Job]:
-    """Every record of the morning, all executions."""
+    """Every record of the morning, all executions. One that cannot be read is told in the log and left out: a single
+    damaged file, or one that retention took meanwhile, must not hide the others.
+    """
     for key in lake.list(layout.job_prefix(day)):
-        yield Job.from_json(lake.read(key))
+        try:
+            yield Job.from_json(lake.read(key))
+        except (KeyMissing, ValueError) as error:
+            _log.warning("%s is no job record and is left out: %s", key, redact(str(error)))
 
 
 def newest_jobs(lake: Lake, day: date) -> dict[str, Job]:
