@@ -55,8 +55,8 @@ bench: $(READY) ## The headline figures, each as a ratio
 
 lock: $(READY) ## Pin anew what pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet --upgrade \
-		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet --upgrade --no-header \
+		--output-file requirements.lock
 
 clean: ## Remove the environment and the caches, never your data (.stocks)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -76,7 +76,7 @@ def test_nothing_committed_names_an_index_or_a_machine() -> None:
     """The lock pins versions, not where they come from."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in lock
-    assert "index-url" not in lock
+    assert "--" not in lock
 
 
 def test_every_test_that_the_acceptance_page_names_exists() -> None:
