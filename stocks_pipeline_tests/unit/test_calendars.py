@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -217,15 +216,15 @@ def test_hours_are_in_order_and_on_the_local_day(mic: str, day: date) -> None:
         assert here.next_session(here.previous_session(day)) == day
 
 
-def test_loading_is_cheap_and_pulls_in_nothing() -> None:
-    """A fresh interpreter reads all calendars without pandas or exchange_calendars, in a small part of a second."""
+def test_loading_pulls_in_nothing() -> None:
+    """A fresh interpreter reads all calendars without pandas, pyarrow or exchange_calendars."""
     code = (
-        "import sys, time; t = time.perf_counter();"
+        "import sys;"
         "from stocks_pipeline.domain.calendars import calendar, mics; [calendar(m) for m in mics()];"
-        "print(time.perf_counter() - t); assert not {'pandas', 'exchange_calendars', 'pyarrow'} & set(sys.modules)"
+        "print(sorted({'pandas', 'exchange_calendars', 'pyarrow'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
-    assert float(done.stdout) < 1.0  # about 0.01 s alone; a shared machine may be slow, pandas would be slower still
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(
@@ -250,12 +249,3 @@ def test_real_sessions_were_trading_days(file: str, ending: str, mic: str, enoug
     counts = pc.value_counts(bars.filter(pc.ends_with(bars["symbol"], ending))["date"]).to_pylist()
     traded = sorted(row["values"] for row in counts if row["counts"] >= enough)
     assert traded == calendar(mic).sessions(traded[0], traded[-1])
-
-
-def test_lookups_are_fast() -> None:
-    """10,000 lookups stay far below what a fan-out of 46 tickers would notice."""
-    asx = calendar("XASX")
-    started = time.perf_counter()
-    for _ in range(10_000):
-        asx.is_session(date(2025, 12, 5))
-    assert time.perf_counter() - started < 0.5

@@ -1,7 +1,6 @@
 import math
 import subprocess
 import sys
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,15 +110,10 @@ def test_merge_keeps_each_bar_once(drawn: list[tuple[int | None, list[tuple[str,
     assert (merged.table.num_rows, merged.duplicates) == (len(expected), rows - len(expected))
 
 
-def test_twenty_batches_merge_at_once() -> None:
-    """20 batches of 800 rows merge in some hundredths of a second, the best of five tries."""
-    batches = [(n, table(week([f"S{n:02d}{m:02d}" for m in range(80)], days=10))) for n in range(20)]
-    took = []
-    for _ in range(5):
-        started = time.perf_counter()
-        assert merge_batches(batches).table.num_rows == 16_000
-        took.append(time.perf_counter() - started)
-    assert min(took) < 0.1  # 0.01 s alone; the bound leaves room for a shared machine
+def test_twenty_full_batches_lose_and_double_nothing() -> None:
+    """A day of 20 batches, 80 symbols of 10 sessions each: every row once, nothing called a duplicate."""
+    merged = merge_batches([(n, table(week([f"S{n:02d}{m:02d}" for m in range(80)], days=10))) for n in range(20)])
+    assert (merged.table.num_rows, merged.duplicates) == (16_000, 0)
 
 
 def test_pandas_is_never_loaded(tmp_path: Path) -> None:
