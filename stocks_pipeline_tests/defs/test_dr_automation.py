@@ -151,6 +151,7 @@ def test_the_summary_follows_every_run_of_reports_good_or_bad(morning: MorningDe
 def test_a_backfill_of_days_sums_up_each_of_them(morning: MorningDesk) -> None:
     """A range over a weekend: Friday and Monday, no Saturday."""
     monday = date(2025, 12, 8)
+    morning.clock.advance(3 * 86_400)
     for day in (DAY, monday):
         assert morning.fetch(day=day).success
     tags = {

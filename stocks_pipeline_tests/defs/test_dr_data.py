@@ -93,6 +93,21 @@ def test_a_morning_made_again_later_knows_no_more(morning: MorningDesk) -> None:
     assert {window.end for _, window in morning.feed.asked} == {date(2025, 12, 4)}
 
 
+def test_a_morning_that_has_not_come_is_refused_and_asks_nobody(morning: MorningDesk) -> None:
+    """Before its 05:00 a session may still be trading, and a bar of it would be stored for good; from then on it is
+    fetched. In the Launchpad as anywhere: the asset itself refuses.
+    """
+    morning.clock.advance(cutoff(DAY).timestamp() - 1 - morning.clock.time())
+    done = morning.fetch()
+    kind, said, *_ = failure_row(done, "NVDA19")
+    assert kind == "permanent"
+    assert said.startswith("the morning of 2025-12-05 comes at 05:00 in Bangkok (2025-12-04 22:00 UTC)")
+    assert (morning.feed.asked, morning.company.asked) == ([], [])
+    assert not morning.lake.exists(layout.ticker_data_key(DAY, "NVDA19"))
+    morning.clock.advance(1)
+    assert morning.fetch().success
+
+
 def test_a_feed_without_the_newest_session_is_stored_and_called_stale(morning: MorningDesk) -> None:
     """B17: what is there is kept; `data_fresh` names the session that is missing."""
     morning.feed.script = lambda s, w: waves(s, replace(w, end=w.end - timedelta(days=2)) if s == "NVDA" else w)

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -135,11 +135,16 @@ class TickerFetch:
         """Fetch and store one ticker.
 
         Raises:
-            UpstreamError: Yahoo's failure, or (permanent) that it has no bar in the year up to the morning.
+            UpstreamError: Yahoo's failure, or (permanent) that it has no bar in the year up to the morning, or that
+                the morning has not come.
         """
         from stocks_pipeline.upstream.yahoo_bars import Window
 
         day, name = parse_ticker_key(key)
+        if self.clock.now() < cutoff(day):
+            comes = f"{MORNING:%H:%M} in Bangkok ({cutoff(day).astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
+            why = f"the morning of {day} comes at {comes}: until then a bar may change"
+            raise UpstreamError(FailureKind.PERMANENT, GROUP, name, why, attempts=0)
         ticker = self.tickers[name]
         expected = expected_session(ticker, day)
         window = Window(expected - LOOKBACK, expected)
