@@ -7,7 +7,7 @@ morning came to (morning_report.py), printing, and the stages themselves (defs/d
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from stocks_pipeline.cli.foreground import StageResult, Stages
+    from stocks_pipeline.clock import Clock
     from stocks_pipeline.settings import Settings
     from stocks_pipeline.storage.lake import Lake
 
 GROUP = "dr"
-COMES_AT = time(5)
-"""When a morning has come, in Bangkok."""
 SATURDAY = 5
 
 
@@ -48,12 +47,16 @@ class MorningAsk:
     reports: bool = True
 
 
-def morning_named(text: str | None) -> date:
-    """The morning that `--date` means; without one, the newest weekday whose 05:00 in Bangkok has come."""
+def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
+    """The morning that `--date` means; without one, the newest weekday whose 05:00 in Bangkok has come.
+
+    One that has not come is refused: it must know what had closed by then, and a session may still be trading.
+    """
     from stocks_pipeline.clock import SystemClock
+    from stocks_pipeline.defs.dr.data import MORNING, cutoff
     from stocks_pipeline.partitions import BANGKOK, FIRST_DAY
 
-    present = SystemClock().now().astimezone(ZoneInfo(BANGKOK))
+    present = (clock or SystemClock()).now().astimezone(ZoneInfo(BANGKOK))
     if text is None:
         return newest_morning(present)
     try:
@@ -65,14 +68,18 @@ def morning_named(text: str | None) -> date:
     if day.weekday() >= SATURDAY:
         near = day - timedelta(days=day.weekday() - SATURDAY + 1)
         fail(f"--date: {day} is no weekday, so it has no morning; {near} is the one before it", Exit.USAGE)
-    if day > present.date():
-        fail(f"--date: {day} has not come yet; the newest morning is {newest_morning(present)}", Exit.USAGE)
+    if present < cutoff(day):
+        comes = f"{MORNING:%H:%M} in Bangkok, {cutoff(day).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        newest = f"the newest that has come is {newest_morning(present)}"
+        fail(f"--date: the morning of {day} comes at {comes}; {newest}", Exit.USAGE)
     return day
 
 
 def newest_morning(present: datetime) -> date:
     """The newest weekday whose 05:00 has come at `present`, a time in Bangkok."""
-    day = present.date() if present.time() >= COMES_AT else present.date() - timedelta(days=1)
+    from stocks_pipeline.defs.dr.data import cutoff
+
+    day = present.date() if present >= cutoff(present.date()) else present.date() - timedelta(days=1)
     return day - timedelta(days=max(0, day.weekday() - SATURDAY + 1))
 
 

@@ -32,6 +32,7 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.upstream.budget import Budget
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline_tests import morning_desk
+from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, MORNING, YAHOO, down, headline, morning
 
 __all__ = ["morning"]
@@ -88,6 +89,22 @@ def test_the_newest_morning_is_a_weekday_whose_five_o_clock_has_come(present: st
     assert mornings.newest_morning(moment) == date.fromisoformat(day)
 
 
+def test_a_morning_before_its_five_o_clock_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A session may still be trading then. The sentence says when it comes, and which is the newest; at five it is
+    taken.
+    """
+    clock = FakeClock(MORNING.timestamp() - 21 * 60)  # 04:59
+    with pytest.raises(SystemExit) as ended:
+        mornings.morning_named(str(DAY), clock)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.strip() == (
+        "stocks: --date: the morning of 2025-12-05 comes at 05:00 in Bangkok, 2025-12-04 22:00 UTC; "
+        "the newest that has come is 2025-12-04"
+    )
+    clock.advance(60)
+    assert mornings.morning_named(str(DAY), clock) == mornings.morning_named(None, clock) == DAY
+
+
 @pytest.mark.parametrize(
     ("arguments", "field", "valid"),
     [
@@ -98,7 +115,7 @@ def test_the_newest_morning_is_a_weekday_whose_five_o_clock_has_come(present: st
         (["run", "us", "--rewrite"], "--rewrite", "does not apply to us"),
         (["run", "dr", "--date", "2025-12-06"], "--date", "2025-12-05 is the one before it"),
         (["run", "dr", "--date", "05/12/2025"], "--date", "2025-12-05"),
-        (["run", "dr", "--date", "2099-01-05"], "--date", "has not come yet"),
+        (["run", "dr", "--date", "2099-01-05"], "--date", "the newest that has come is"),
         (["run", "dr", "--date", "2019-01-07"], "--date", "2024-01-01"),
         (["run", "dr", "--tickers", "NVDX"], "--tickers", "NVDA19"),
         (["run", "dr", "--limit", "0"], "--limit", "greater than or equal to 1"),
