@@ -8,6 +8,7 @@ import pytest
 
 from stocks_pipeline.defs import ended
 from stocks_pipeline.defs.dr import automation
+from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.partitions import ticker_key
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline_tests.fake_feed import refused
@@ -91,11 +92,11 @@ def test_a_fetch_alone_leads_to_the_reports_of_exactly_what_arrived(morning: Mor
     bad = ACTIVE[1]
     morning.feed.script = lambda s, w: refused(s) if s == YAHOO[bad] else waves(s, w)
     morning.fetch()
-    requests = tick(morning, automation.precompute_sensor())
+    requests = tick(morning, automation.precompute_sensor(morning.clock))
     assert [keys(r) for r in requests] == [(ticker_key(DAY, n),) * 2 for n in (ACTIVE[0], ACTIVE[2])]
     assert all(r.tags["source"] == "scheduler" and r.tags["action"] == "precompute" for r in requests)
     assert len({r.run_key for r in requests}) == 2
-    again = tick(morning, automation.precompute_sensor())
+    again = tick(morning, automation.precompute_sensor(morning.clock))
     assert [r.run_key for r in again] == [r.run_key for r in requests]
 
 
@@ -104,17 +105,17 @@ def test_a_late_ticker_is_caught_up_alone(morning: MorningDesk) -> None:
     late = ACTIVE[2]
     morning.feed.script = lambda s, w: refused(s) if s == YAHOO[late] else waves(s, w)
     morning.fetch()
-    before = {r.run_key for r in tick(morning, automation.precompute_sensor())}
+    before = {r.run_key for r in tick(morning, automation.precompute_sensor(morning.clock))}
     morning.feed.script = waves
     assert morning.fetch().success
-    new = [r for r in tick(morning, automation.precompute_sensor()) if r.run_key not in before]
+    new = [r for r in tick(morning, automation.precompute_sensor(morning.clock)) if r.run_key not in before]
     assert [keys(r) for r in new] == [(ticker_key(DAY, late),) * 2]
 
 
 def test_contiguous_tickers_are_one_request(morning: MorningDesk) -> None:
     """One run, not one a ticker: all three make one span."""
     morning.fetch()
-    (request,) = tick(morning, automation.precompute_sensor())
+    (request,) = tick(morning, automation.precompute_sensor(morning.clock))
     assert keys(request) == (ticker_key(DAY, ACTIVE[0]), ticker_key(DAY, ACTIVE[-1]))
     assert morning.run("dr_reports", request.tags).success
     assert morning.jobs()[0].source == "scheduler"
@@ -124,14 +125,31 @@ def test_a_fetch_that_brought_nothing_starts_nothing(morning: MorningDesk) -> No
     """A27: no report before its data; a fetch that only logged again asks for nothing either."""
     morning.feed.script = lambda s, _: refused(s, FailureKind.PERMANENT)
     morning.fetch()
-    assert tick(morning, automation.precompute_sensor()) == []
+    assert tick(morning, automation.precompute_sensor(morning.clock)) == []
 
 
-def test_old_fetches_are_not_replayed_when_it_is_switched_on(morning: MorningDesk) -> None:
-    """Switching it on must not pay for last month."""
+def test_a_fetch_of_an_old_morning_buys_no_reports(morning: MorningDesk) -> None:
+    """A backfill of old data is for a person to pay for: only a morning younger than a day and a half starts by itself,
+    and of a fetch over several mornings only those.
+    """
+    monday = date(2025, 12, 8)
+    morning.clock.advance(3 * 86_400)
+    for day in (DAY, monday):
+        assert morning.fetch(day=day).success
+    (request,) = tick(morning, automation.precompute_sensor(morning.clock))
+    assert keys(request)[0] == ticker_key(monday, ACTIVE[0])
+    young = FakeClock((cutoff(monday) + automation.YOUNG).timestamp() - 1)
+    assert len(tick(morning, automation.precompute_sensor(young))) == 1
+    young.advance(1)
+    assert tick(morning, automation.precompute_sensor(young)) == []
+
+
+def test_old_runs_are_not_summed_up_when_it_is_switched_on(morning: MorningDesk) -> None:
+    """What ended before the chain's memory starts nothing."""
     morning.fetch()
+    assert morning.write().success
+    assert len(tick(morning, automation.summary_sensor())) == 1
     later = FakeClock(datetime.now(UTC).timestamp() + 40 * 3600)
-    assert tick(morning, automation.precompute_sensor(later)) == []
     assert tick(morning, automation.summary_sensor(later)) == []
 
 
@@ -171,7 +189,7 @@ def test_runs_of_other_jobs_hide_none(morning: MorningDesk, monkeypatch: pytest.
     monkeypatch.setattr(automation, "LOOK_BACK", 1, raising=False)
     morning.fetch()
     morning.sum_up()
-    (request,) = tick(morning, automation.precompute_sensor())
+    (request,) = tick(morning, automation.precompute_sensor(morning.clock))
     assert keys(request) == (ticker_key(DAY, ACTIVE[0]), ticker_key(DAY, ACTIVE[-1]))
 
 
@@ -179,7 +197,7 @@ def test_the_foreground_looks_after_itself(morning: MorningDesk) -> None:
     """A person's run in the foreground starts no reports behind their back."""
     tags = {**morning.tags(), "stocks/chain": "foreground"}
     assert morning.run("dr_fetch", tags).success
-    assert tick(morning, automation.precompute_sensor()) == []
+    assert tick(morning, automation.precompute_sensor(morning.clock)) == []
 
 
 def test_five_in_bangkok_has_no_summer_time() -> None:

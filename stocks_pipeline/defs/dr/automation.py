@@ -4,7 +4,7 @@ What belongs here: jobs, schedules, sensors, and the requests they make. What do
 so whatever starts them is shipped switched off; one click switches it on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ import dagster as dg
 from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, UPSTREAM_TAG
 from stocks_pipeline.defs.chain import MEMORY_S
+from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.dr.master import GROUP, listed_tickers
 from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.spans import span_tags, spans
@@ -22,6 +23,13 @@ from stocks_pipeline.partitions import tickers as ticker_partitions
 
 DATA = dg.AssetKey([GROUP, "ticker_data"])
 REPORTS = dg.AssetKey([GROUP, "ticker_reports"])
+
+Asked = dg.RunRequest | dg.SkipReason
+
+YOUNG = timedelta(hours=36)
+"""From its 05:00 on, how long data of a morning buy its reports by themselves: the day, and the next for what came
+late. Whoever fetches an older one fills a gap of data; whether its reports are worth their money, a person decides.
+"""
 
 fetch_job = dg.define_asset_job(
     "dr_fetch",
@@ -106,35 +114,10 @@ def precompute_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Starts the reports of the tickers whose data arrived, once their fetch ended. Off: it costs.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = (clock or SystemClock()).time()
-        found = [
-            request
-            for run in ended_runs(context.instance, fetch_job.name, DATA, now - MEMORY_S)
-            for request in reports_after(context.instance, run.run_id)
-        ]
-        yield from found
-        if not found:
-            yield dg.SkipReason("No fetch run brought new data in the last day and a half.")
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[Asked]:
+        return _following(context, clock or SystemClock(), fetch_job.name, DATA, reports_after)
 
     return sensor
-
-
-def reports_after(instance: dg.DagsterInstance, run_id: str) -> list[dg.RunRequest]:
-    """Requests for the tickers that a fetch run fetched; those it only logged again had their turn."""
-    days: dict[date, list[str]] = {}
-    for key, metadata in made_by(instance, run_id, DATA):
-        if "reused_from" not in metadata:
-            day, ticker = parse_ticker_key(key)
-            days.setdefault(day, []).append(ticker)
-    tags = {"source": "scheduler", "action": "precompute", "triggered_by": "dr_precompute"}
-    return [
-        request
-        for day, tickers in sorted(days.items())
-        for request in morning_requests(
-            instance, day, tickers, cause=f"precompute-{day:%Y%m%d}-{run_id[:8]}", tags=tags
-        )
-    ]
 
 
 def summary_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
@@ -147,20 +130,53 @@ def summary_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Counts the morning again whenever a run of reports ended.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = (clock or SystemClock()).time()
-        ended = ended_runs(context.instance, reports_job.name, REPORTS, now - MEMORY_S)
-        found = [(run.run_id, day) for run in ended for day in _days_of(run)]
-        if not found:
-            yield dg.SkipReason("No run of reports ended in the last day and a half.")
-        for run_id, day in found:
-            yield dg.RunRequest(
-                run_key=f"dr-summary-{day}-{run_id}",
-                partition_key=day.isoformat(),
-                tags={"source": "chain", "triggered_by": "dr_summary_chain", "execution_name": f"summary-{run_id[:8]}"},
-            )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[Asked]:
+        return _following(context, clock or SystemClock(), reports_job.name, REPORTS, summaries_after)
 
     return sensor
+
+
+def _following(
+    context: dg.SensorEvaluationContext,
+    clock: Clock,
+    job: str,
+    asset: dg.AssetKey,
+    follow: Callable[[dg.DagsterInstance, dg.DagsterRun, datetime], Iterable[dg.RunRequest]],
+) -> Iterator[Asked]:
+    """What `follow` wants started for each run of a stage that ended in the chain's memory."""
+    now = clock.now()
+    ended = ended_runs(context.instance, job, asset, now.timestamp() - MEMORY_S)
+    found = [request for run in ended for request in follow(context.instance, run, now)]
+    yield from found
+    if not found:
+        yield dg.SkipReason(f"No run of {job} that ended in the last day and a half asks for more.")
+
+
+def reports_after(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetime) -> list[dg.RunRequest]:
+    """Reports of the tickers of young mornings that a run fetched; those it only logged again had their turn."""
+    days: dict[date, list[str]] = {}
+    for key, metadata in made_by(instance, run.run_id, DATA):
+        day, ticker = parse_ticker_key(key)
+        if "reused_from" not in metadata and now - cutoff(day) < YOUNG:
+            days.setdefault(day, []).append(ticker)
+    tags = {"source": "scheduler", "action": "precompute", "triggered_by": "dr_precompute"}
+    return [
+        request
+        for day, tickers in sorted(days.items())
+        for request in morning_requests(
+            instance, day, tickers, cause=f"precompute-{day:%Y%m%d}-{run.run_id[:8]}", tags=tags
+        )
+    ]
+
+
+def summaries_after(_instance: dg.DagsterInstance, run: dg.DagsterRun, _now: datetime) -> Iterator[dg.RunRequest]:
+    """The count of each morning that a run of reports was about."""
+    for day in _days_of(run):
+        yield dg.RunRequest(
+            run_key=f"dr-summary-{day}-{run.run_id}",
+            partition_key=day.isoformat(),
+            tags={"source": "chain", "triggered_by": "dr_summary_chain", "execution_name": f"summary-{run.run_id[:8]}"},
+        )
 
 
 def made_by(instance: dg.DagsterInstance, run_id: str, asset: dg.AssetKey) -> list[tuple[str, Any]]:
