@@ -8,9 +8,11 @@ The axis counts sessions, not days, so weekends and holidays leave no gap. A val
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
+
+import numpy as np
 
 from stocks_pipeline.domain.reports.chart_frame import (
     AVERAGE_COLOURS,
@@ -26,15 +28,20 @@ from stocks_pipeline.domain.reports.chart_frame import (
     stacked,
 )
 from stocks_pipeline.domain.reports.chart_panels import (
+    DIVIDEND,
+    SPLIT,
     change_colour,
     draw_macd,
     draw_price,
     draw_rsi,
     draw_volume,
+    event_mark,
+    macd_text,
     price_range,
 )
 from stocks_pipeline.domain.reports.chart_series import series
 from stocks_pipeline.domain.reports.display import MONTHS, long_date
+from stocks_pipeline.domain.reports.fact_units import FactSheet
 from stocks_pipeline.domain.reports.svg import Canvas, Panel, shortened, tick_decimals, ticks
 
 _MARGIN = 14.0
@@ -54,23 +61,35 @@ class ChartTitle:
     currency: str | None = None
 
 
+def chart_of(sheet: FactSheet, bars: Any, *, heading: bool = True) -> str:
+    """The chart of a report: its sheet's ticker, currency and digits, so that picture and text say the same.
+
+    Raises:
+        ValueError: no bar has a close.
+    """
+    ticker, close = sheet.ticker, sheet.facts.get("close")
+    title = ChartTitle(ticker.dr, ticker.name, ticker.exchange, sheet.currency)
+    return draw_chart(bars, title, decimals=close.decimals if close else None, heading=heading)
+
+
 def draw_chart(bars: Any, title: ChartTitle, *, decimals: int | None = None, heading: bool = True) -> str:
     """The SVG text, WIDTH by HEIGHT units, of schemas.PRICES rows of one symbol sorted by session.
 
-    `decimals` are those of the newest price, as the report prints it; None takes what the price's size suggests.
+    `decimals` are those of the newest price, as the report prints it; None takes what fact_units.price_decimals says.
     Without `heading` the picture begins at its legend, for a page that has a heading of its own.
 
     Raises:
         ValueError: no bar has a close.
     """
     data = series(bars)
+    frame = Frame(Canvas(WIDTH, HEIGHT), data, 0.0, title.currency)
     newest = float(data.close[-1])
-    last = f"{newest:,.{price_decimals(newest) if decimals is None else decimals}f}"
-    frame = Frame(Canvas(WIDTH, HEIGHT), data, right=0.0)
+    last = frame.price_text(newest) if decimals is None else f"{newest:,.{decimals}f}"
     low, high = price_range(frame)
     marks = ticks(low, high, 7)
-    letters = max(len(last), *(len(f"{value:,.{tick_decimals(marks)}f}") for value in marks), 6)
-    frame = Frame(frame.canvas, data, right=WIDTH - 22 - 7.2 * letters)
+    scale = (f"{value:,.{tick_decimals(marks)}f}" for value in marks)
+    letters = max(6, len(last), len(macd_text(frame)), *map(len, scale))
+    frame = replace(frame, right=WIDTH - 22 - 7.2 * letters)
     price, volume, rsi, macd = panels = stacked(low, high)
     frame.canvas.box(0, 0, WIDTH, HEIGHT, fill="#ffffff")
     if heading:
@@ -82,13 +101,6 @@ def draw_chart(bars: Any, title: ChartTitle, *, decimals: int | None = None, hea
     draw_rsi(frame, rsi)
     draw_macd(frame, macd)
     return frame.canvas.svg(top=0 if heading else _BELOW_HEADING)
-
-
-def price_decimals(price: float) -> int:
-    """Decimals that show a price of this size: two from 1 upwards, more below, none from 10,000."""
-    if price >= 10_000:  # noqa: PLR2004  won, dong and rupiah prices
-        return 0
-    return 2 if price >= 1 else min(8, 3 - math.floor(math.log10(price)))
 
 
 def _heading(frame: Frame, title: ChartTitle, last: str) -> None:
@@ -108,10 +120,15 @@ def _legend(frame: Frame) -> None:
     x = LEFT
     for span, values in frame.data.averages.items():
         exists = math.isfinite(values[-1])
-        label = f"SMA {span}" if exists else f"SMA {span}: not enough history"
+        label = f"SMA {span} {frame.since(values)}".strip() if exists else f"SMA {span}: not enough history"
         frame.canvas.box(x, 78, 16, 3, fill=AVERAGE_COLOURS[span] if exists else EDGE)
         frame.canvas.text(x + 22, 83, label, fill=SOFT if exists else FAINT)
-        x += 44 + 6.6 * len(label)
+        x += 44 + 6.2 * len(label)
+    for values, name, colour in ((frame.data.dividend, "dividend", DIVIDEND), (frame.data.split, "split", SPLIT)):
+        if np.nansum(values) > 0:
+            event_mark(frame, x + 8, 79, name[0].upper(), colour)
+            frame.canvas.text(x + 22, 83, f"{name} (ex-date)", fill=SOFT)
+            x += 44 + 6.2 * len(f"{name} (ex-date)")
 
 
 def _time_axis(frame: Frame, panels: list[Panel]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from stocks_pipeline.domain.reports.chart_series import Series
+from stocks_pipeline.domain.reports.display import short_date
+from stocks_pipeline.domain.reports.fact_units import price_decimals
 from stocks_pipeline.domain.reports.svg import Canvas, Floats, Panel
 
 WIDTH, HEIGHT = 1100, 760
@@ -27,11 +29,12 @@ _LEAST_SLOTS = 40  # a short history is not stretched into fat candles
 
 @dataclass(frozen=True)
 class Frame:
-    """The canvas, the data and the right edge of the panels."""
+    """The canvas, the data, the right edge of the panels and the currency of the prices."""
 
     canvas: Canvas
     data: Series
     right: float
+    currency: str | None = None
 
     @property
     def step(self) -> float:
@@ -54,6 +57,17 @@ class Frame:
         """Where a session closed at or above its open; where it has no open, at or above the close before."""
         before = np.concatenate(([self.data.close[0]], self.data.close[:-1]))
         return self.data.close >= np.where(np.isfinite(self.data.open), self.data.open, before)
+
+    def price_text(self, value: float) -> str:
+        """A price, or a difference of prices, with the digits that the report's text gives it."""
+        close = float(self.data.close[-1])
+        shown = f"{value:,.{price_decimals(value, self.currency or '', close)}f}"
+        return shown if any(char in "123456789" for char in shown) else shown.removeprefix("-")
+
+    def since(self, values: Floats) -> str:
+        """Where a line begins that does not begin with the picture; empty for one that does, or that is not there."""
+        known = np.flatnonzero(np.isfinite(values))
+        return f"from {short_date(self.data.sessions[known[0]])} on" if len(known) and known[0] else ""
 
     def rule(self, y: float, colour: str, dash: str = "none") -> None:
         """A thin line across the panels."""

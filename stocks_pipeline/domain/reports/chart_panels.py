@@ -5,10 +5,12 @@ the time axis (chart.py), the numbers (chart_series.py).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from stocks_pipeline.domain.indicators import SETTLED
 from stocks_pipeline.domain.reports.chart_frame import (
     AVERAGE_COLOURS,
     DOWN,
@@ -23,8 +25,7 @@ from stocks_pipeline.domain.reports.chart_frame import (
 from stocks_pipeline.domain.reports.svg import Floats, Panel, compact, tick_decimals, ticks
 
 _RSI, _MACD, _SIGNAL = "#6b4fbb", "#2b6cb0", "#dd8500"
-_DIVIDEND, _SPLIT = "#2b6cb0", "#8a4fbd"
-_COARSE = 1000.0
+DIVIDEND, SPLIT = "#2b6cb0", "#8a4fbd"
 _TAG_LETTERS = 9
 _CLEAR = 15  # a scale label this close to the newest price's tag would lie under it
 
@@ -89,20 +90,24 @@ def _span(one: float, other: float, width: float) -> tuple[float, float, float]:
 def _events(frame: Frame, panel: Panel) -> None:
     """A dot with a letter above the panel's floor: D for a dividend's ex-date, S for a split."""
     for values, letter, colour, lift in (
-        (frame.data.dividend, "D", _DIVIDEND, 12.0),
-        (frame.data.split, "S", _SPLIT, 30.0),
+        (frame.data.dividend, "D", DIVIDEND, 12.0),
+        (frame.data.split, "S", SPLIT, 30.0),
     ):
         for at in np.flatnonzero(np.isfinite(values) & (values > 0)):
-            x, y = float(frame.xs[at]), panel.bottom - lift
-            frame.canvas.circle(x, y, 7.5, colour)
-            frame.canvas.text(x, y + 3.5, letter, size=9.5, fill="#ffffff", anchor="middle", bold=True)
+            event_mark(frame, float(frame.xs[at]), panel.bottom - lift, letter, colour)
+
+
+def event_mark(frame: Frame, x: float, y: float, letter: str, colour: str) -> None:
+    """A dot with a letter, around (x, y)."""
+    frame.canvas.circle(x, y, 7.5, colour)
+    frame.canvas.text(x, y + 3.5, letter, size=9.5, fill="#ffffff", anchor="middle", bold=True)
 
 
 def draw_volume(frame: Frame, panel: Panel) -> None:
     """Shares traded by session and their average of 20 sessions."""
     volume = np.where(frame.data.volume > 0, frame.data.volume, np.nan)
     if not np.isfinite(volume).any():
-        _caption(frame, panel, "Volume", "none reported")
+        _caption(frame, panel, ("Volume", SOFT), "none reported")
         return
     peak = float(np.nanmax(volume))
     scaled = replace(panel, low=0.0, high=peak * 1.12)
@@ -116,7 +121,7 @@ def draw_volume(frame: Frame, panel: Panel) -> None:
             ((frame.xs[i] - frame.body / 2, tops[i], frame.body, scaled.bottom - tops[i]) for i in at), colour, 0.55
         )
     frame.canvas.line(frame.xs, scaled.ys(frame.data.volume_average), SOFT, 1.2)
-    _caption(frame, panel, "Volume", "and its average of 20 sessions")
+    _caption(frame, panel, ("Volume", SOFT), "line: its average of 20 sessions")
 
 
 def draw_rsi(frame: Frame, panel: Panel) -> None:
@@ -126,8 +131,11 @@ def draw_rsi(frame: Frame, panel: Panel) -> None:
     frame.canvas.box(LEFT, scaled.y(70), frame.right - LEFT, scaled.y(30) - scaled.y(70), fill=_RSI, fill_opacity=0.07)
     for bound in (30, 70):
         frame.rule(scaled.y(bound), EDGE, "3,3")
-    _line(frame, scaled, values, _RSI, (30.0, 50.0, 70.0), 0)
-    _caption(frame, panel, "RSI 14", "30 and 70 are the usual bounds" if math.isfinite(values[-1]) else _why(values))
+    _line(frame, scaled, values, _RSI, f"{values[-1]:.1f}")
+    _marks(frame, scaled, (30.0, 50.0, 70.0), values)
+    why = "not enough history" if len(values) <= 14 else "no change of price to measure"  # noqa: PLR2004  RSI's span
+    remarks = ("30 and 70 are the usual bounds", frame.since(values)) if math.isfinite(values[-1]) else (why,)
+    _caption(frame, panel, ("RSI 14", _RSI), *remarks)
 
 
 def draw_macd(frame: Frame, panel: Panel) -> None:
@@ -135,7 +143,7 @@ def draw_macd(frame: Frame, panel: Panel) -> None:
     data = frame.data
     drawn = np.concatenate([data.macd, data.signal, data.histogram])
     if not np.isfinite(drawn).any():
-        _caption(frame, panel, "MACD 12/26/9", "not enough history")
+        _caption(frame, panel, ("MACD 12/26", _MACD), f"not enough history: it needs {SETTLED} sessions")
         return
     low, high = min(0.0, float(np.nanmin(drawn))), max(0.0, float(np.nanmax(drawn)))
     room = (high - low) * 0.1 or 1.0
@@ -149,37 +157,37 @@ def draw_macd(frame: Frame, panel: Panel) -> None:
         )
     frame.rule(zero, EDGE)
     frame.canvas.line(frame.xs, scaled.ys(data.signal), _SIGNAL, 1.3)
-    marks = ticks(low, high, 4)
-    _line(frame, scaled, data.macd, _MACD, marks, tick_decimals(marks))
-    _caption(frame, panel, "MACD 12/26", "signal 9, difference as bars")
+    _line(frame, scaled, data.macd, _MACD, macd_text(frame))
+    _marks(frame, scaled, ticks(low, high, 4), data.macd)
+    since = frame.since(data.macd)
+    _caption(frame, panel, ("MACD 12/26", _MACD), ("signal 9", _SIGNAL), "bars: their difference", since)
 
 
-def _line(  # noqa: PLR0913, PLR0917  a line, its scale and how to write it
-    frame: Frame, panel: Panel, values: Floats, colour: str, marks: tuple[float, ...] | list[float], decimals: int
-) -> None:
-    """A line with its scale and its newest value, which takes the place of any mark it would cover."""
+def macd_text(frame: Frame) -> str:
+    """The newest MACD as the report's text has it; empty where there is none, short where it would not fit."""
+    newest = float(frame.data.macd[-1])
+    shown = frame.price_text(newest) if math.isfinite(newest) else ""
+    return shown if len(shown) <= _TAG_LETTERS else f"{newest:.1e}"
+
+
+def _line(frame: Frame, panel: Panel, values: Floats, colour: str, newest: str) -> None:
+    """A line and, where it has one, its newest value on the scale."""
     frame.canvas.line(frame.xs, panel.ys(values), colour, 1.5)
-    newest = float(values[-1])
-    tag = panel.y(newest) if math.isfinite(newest) else -math.inf
+    if math.isfinite(values[-1]):
+        frame.tag(panel.y(float(values[-1])), newest, colour)
+
+
+def _marks(frame: Frame, panel: Panel, marks: Sequence[float], values: Floats) -> None:
+    """The scale, without any mark that the newest value's tag would cover."""
+    tag = panel.y(float(values[-1])) if math.isfinite(values[-1]) else -math.inf
+    decimals = tick_decimals(marks)
     for mark in marks:
         if abs(panel.y(mark) - tag) > _CLEAR:
             frame.scale(panel.y(mark), f"{mark:,.{decimals}f}" if round(mark, decimals) else "0")
-    if math.isfinite(newest):
-        frame.tag(tag, _newest(newest, decimals), colour)
 
 
-def _newest(value: float, decimals: int) -> str:
-    """The newest value, a digit finer than the scale where there is room; what rounds to zero is 0."""
-    shown = f"{value:,.{decimals + (abs(value) < _COARSE)}f}"
-    if not any(char in "123456789" for char in shown):
-        return "0"
-    return shown if len(shown) <= _TAG_LETTERS else f"{value:.1e}"
-
-
-def _caption(frame: Frame, panel: Panel, name: str, remark: str) -> None:
-    frame.canvas.text(LEFT + 2, panel.top - 4, name, size=10.5, fill=SOFT, bold=True)
-    frame.canvas.text(LEFT + 10 + 7.2 * len(name), panel.top - 4, remark, size=10.5, fill=FAINT)
-
-
-def _why(values: Floats) -> str:
-    return "not enough history" if len(values) <= 14 else "no change of price to measure"  # noqa: PLR2004  RSI's span
+def _caption(frame: Frame, panel: Panel, *parts: str | tuple[str, str]) -> None:
+    """What a panel shows, above it: lines named in their own colours, remarks in grey; an empty part is left out."""
+    named = [(part, FAINT) if isinstance(part, str) else part for part in parts]
+    told = tuple((text, 10.5, colour, colour != FAINT) for text, colour in named if text)
+    frame.canvas.heading(LEFT + 2, panel.top - 4, told)

@@ -1,7 +1,8 @@
 """What a chart draws, as numpy columns: the sessions shown, and averages, RSI and MACD over the whole history.
 
-What belongs here: bars of one symbol turned into series of equal length. What does not: drawing (chart.py) and the
-numbers a report quotes (facts.py); the chart has its own series so that a fact's rounding never reaches a line.
+What belongs here: bars of one symbol turned into series of equal length. What does not: drawing (chart.py), the
+numbers a report quotes (facts.py) and the indicators (../indicators.py): those of the facts, so that a line exists
+exactly where a fact does.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import talib
 
+from stocks_pipeline.domain.indicators import convergence, relative_strength
 from stocks_pipeline.domain.reports.svg import Floats
 
 SHOWN = 126
@@ -65,7 +66,7 @@ def series(bars: Any, shown: int = SHOWN) -> Series:
     close = close[keep]
     sessions = [day for day, kept in zip(bars.column("session").to_pylist(), keep, strict=True) if kept]
     volume = _numbers(bars, "volume")[keep]
-    macd, signal, histogram = talib.MACD(close)
+    macd, signal, histogram = convergence(close)
     tail = slice(-shown, None)
     return Series(
         sessions=tuple(sessions[tail]),
@@ -76,7 +77,7 @@ def series(bars: Any, shown: int = SHOWN) -> Series:
         split=_numbers(bars, "split")[keep][tail],
         averages={span: _average(close, span)[tail] for span in AVERAGES},
         volume_average=_average(volume, 20)[tail],
-        rsi=_rsi(close)[tail],
+        rsi=relative_strength(close)[tail],
         macd=macd[tail],
         signal=signal[tail],
         histogram=histogram[tail],
@@ -98,10 +99,3 @@ def _average(values: Floats, span: int) -> Floats:
     if len(values) >= span:
         result[span - 1 :] = np.lib.stride_tricks.sliding_window_view(values, span).mean(axis=1)
     return result
-
-
-def _rsi(close: Floats) -> Floats:
-    """RSI 14; NaN while no close has changed, where TA-Lib answers 0.0, the look of an extreme."""
-    moved = np.maximum.accumulate(np.abs(np.diff(close, prepend=close[0])) > 0)
-    values: Floats = talib.RSI(close, timeperiod=14)
-    return np.where(moved, values, np.nan)

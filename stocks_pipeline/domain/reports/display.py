@@ -31,6 +31,11 @@ def long_date(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def short_date(day: date) -> str:
+    """14 Mar 2024."""
+    return f"{day.day} {MONTHS[day.month - 1][:3]} {day.year}"
+
+
 def display(fact: Fact, currency: str | None) -> str:
     """The text of a fact. `currency` is the sheet's; a price without one stands alone.
 

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 FONTS = "DejaVu Sans, Noto Sans Thai"
 """The families shipped beside this file; a system's own font serves only characters that neither has."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # controls, bidi and zero-width marks, surrogates, private use, unassigned
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_STEPS = (1.0, 2.0, 5.0, 10.0)  # no 2.5: it needs a digit more than the prices beside it
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
