@@ -200,6 +200,7 @@ class Settings:
             "DAGSTER_HOME": str(self.dagster_home),
             "STOCKS_LAKE": self.lake,
             "STOCKS_CONTROL_DB": str(self.control_db),
+            "STOCKS_CREDIT_MINUTE": str(self.second_vendor.minute_s),
             **({"STOCKS_S3_ENDPOINT": self.s3_endpoint} if self.s3_endpoint else {}),
         }
 

@@ -67,17 +67,22 @@ def day_named(text: str | None) -> date:
 def run_validation(ask: Ask, as_json: bool) -> Exit:  # noqa: FBT001 - the caller's one flag
     """Open the session, check its batches, sum it up, print what it came to."""
     found = desk.settings()
+    return tell(found, ask.day, validated(found, ask, quiet=as_json), as_json=as_json)
+
+
+def validated(found: "Settings", ask: Ask, *, quiet: bool) -> Outcome:
+    """Open the session, check its batches, sum it up; a failure or Ctrl-C is an outcome, not an exception."""
     _refuse_early(desk.lake_of(found), ask)
     outcome = Outcome()
-    with desk.open_instance(found) as instance, suppress(KeyboardInterrupt), _stages(instance, as_json) as stages:
+    with desk.open_instance(found) as instance, suppress(KeyboardInterrupt), _stages(instance, quiet) as stages:
         outcome.stages.append(stages.stage("validation_session", {"dagster/partition": str(ask.day)}, ask.config()))
         if outcome.stages[-1].success:
             outcome.session = session_of(desk.lake_of(found), ask.day)
-            if not as_json:
+            if not quiet:
                 _announce(outcome.session)
             _check(stages, ask.day, range(outcome.session.total_batches), outcome)
         outcome.whole = True
-    return _tell(found, ask.day, outcome, as_json=as_json)
+    return outcome
 
 
 def retry_validation(day_text: str | None, *, as_json: bool) -> Exit:
@@ -91,7 +96,7 @@ def retry_validation(day_text: str | None, *, as_json: bool) -> Exit:
         if not as_json:
             say(f"Nothing to retry: no batch of {day} failed or waits.")
         outcome.whole = True
-        return _tell(found, day, outcome, as_json=as_json)
+        return tell(found, day, outcome, as_json=as_json)
     symbols = sum(len(b.symbols) for b in session.batches if b.batch_number in numbers)
     with (
         desk.open_instance(found) as instance,
@@ -100,7 +105,7 @@ def retry_validation(day_text: str | None, *, as_json: bool) -> Exit:
     ):
         _check(stages, day, numbers, outcome)
         outcome.whole = True
-    return _tell(found, day, outcome, as_json=as_json)
+    return tell(found, day, outcome, as_json=as_json)
 
 
 def session_of(lake: "Lake", day: date) -> "Session":
@@ -189,7 +194,7 @@ def _stages(
         yield Stages(instance, repository, Mornings(MARKET), SystemClock(), TRIGGERED_BY, watch)
 
 
-def _tell(found: "Settings", day: date, outcome: Outcome, *, as_json: bool) -> Exit:
+def tell(found: "Settings", day: date, outcome: Outcome, *, as_json: bool) -> Exit:
     """Failures on standard error, then one document or the table; the exit code."""
     from stocks_pipeline.cli.foreground import DayResult
     from stocks_pipeline.cli.run import print_failures, stages_of

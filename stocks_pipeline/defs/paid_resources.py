@@ -86,7 +86,7 @@ class TwelveDataResource:
             limiter=limiter,
             clock=clock,
             policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s),
-            record=CallLog(lake, market, day).record,
+            record=CallLog(lake, market, day, vendor.minute_s).record,
             minute_s=vendor.minute_s,
             request_timeout_s=max(30.0, settings.request_timeout_s),
         )

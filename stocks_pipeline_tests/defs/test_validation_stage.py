@@ -220,6 +220,20 @@ def test_calls_of_another_session_count_in_the_audit(desk: ValidationDesk) -> No
     assert not checks(desk.sum_up())["credits_kept"].passed
 
 
+def test_calls_of_a_scaled_minute_are_audited_on_their_own_clock(desk: ValidationDesk) -> None:
+    """Credits of minutes of two seconds are no breach of real minutes beside them; nine in two seconds still are."""
+    from stocks_pipeline.defs.us.calls import CallLog
+
+    desk.open()
+    desk.check()
+    demo = CallLog(desk.lake, US.name, date(2026, 1, 2), minute_s=2.0)
+    for after_s in (0.0, 2.0, 4.0):
+        demo.record(SentCall(desk.clock.time() + after_s, 8, 200, None, None, ("X",)))
+    assert checks(desk.sum_up())["credits_kept"].passed
+    demo.record(SentCall(desk.clock.time() + 5.9, 1, 200, None, None, ("X",)))
+    assert not checks(desk.sum_up())["credits_kept"].passed
+
+
 def test_stored_results_hold_the_instant_of_each_verdict(desk: ValidationDesk) -> None:
     """A verdict that was kept is not dated anew when its neighbour is asked again."""
     from stocks_pipeline.storage.tables import read_table

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CallLog:
-    """Keeps every call of one session's day."""
+    """Keeps every call of one session's day. `minute_s`: how long the vendor's minute is, less than 60 in a sandbox."""
 
     lake: Lake
     market: str
     day: date
+    minute_s: float = 60.0
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def record(self, call: "SentCall") -> None:
@@ -31,6 +32,7 @@ class CallLog:
         body = {
             "at": at.isoformat(),
             "at_s": call.at,
+            "minute_s": self.minute_s,
             "credits": call.credits,
             "status": call.status,
             "credits_used": call.credits_used,

@@ -70,7 +70,7 @@ def sum_up(lake: Lake, market: str, day: date) -> Summed | None:
         document["failure_step"] = f"batch_{failed_batches[0].batch_number}"
         document["failure_reason"] = failed_batches[0].error_message
     began = session.created_at.timestamp()
-    document["credits_used"] = sum(used for at, used in _calls(lake, market, day) if at >= began)
+    document["credits_used"] = sum(call.credits for call in _calls(lake, market, day) if call.at_s >= began)
     return Summed(document, results, missing, audit_calls(lake, market, day))
 
 
@@ -89,20 +89,31 @@ def _next_step(day: date, failed: int, waiting: int) -> str:
 def audit_calls(lake: Lake, market: str, day: date) -> Audit:
     """Every call of the UTC days on which the session's calls were sent, held against the plan.
 
-    Those of other sessions count too: they share the credits. On the vendor's clock, that is, scaled where the
-    sandbox's minute is shorter; a scaled day is no day, so its cap is audited only in real time.
+    Those of other sessions count too: they share the credits. Each call is looked at on the vendor's clock of its time,
+    scaled where a sandbox's minute was shorter: calls under two clocks come to lie years apart and are never added up.
+    A scaled day is no day, so the cap is audited only where all of them were sent in real time.
     """
-    settings = Settings.load().second_vendor
-    plan, scale = plan_named(settings.plan), VENDOR_MINUTE_S / settings.minute_s
+    plan = plan_named(Settings.load().second_vendor.plan)
     mine = _calls(lake, market, day)
-    days = {datetime.fromtimestamp(at, UTC).date() for at, _ in mine}
+    days = {datetime.fromtimestamp(call.at_s, UTC).date() for call in mine}
     others = (key for key in lake.list(layout.validation_prefix(market)) if _on(key, days, day))
-    sent = [(at * scale, used) for at, used in (*mine, *(_sent(lake, key) for key in others))]
-    return audit(sent, plan.credits_per_minute, plan.credits_per_day if scale == 1 else None)
+    calls = (*mine, *(_sent(lake, key) for key in others))
+    real = all(call.minute_s == VENDOR_MINUTE_S for call in calls)
+    sent = [(call.at_s * VENDOR_MINUTE_S / call.minute_s, call.credits) for call in calls]
+    return audit(sent, plan.credits_per_minute, plan.credits_per_day if real else None)
 
 
-def _calls(lake: Lake, market: str, day: date) -> list[tuple[float, int]]:
-    """The calls of the day's sessions: when, and for how many credits."""
+@dataclass(frozen=True)
+class _Call:
+    """One call: when (seconds since 1970), for how many credits, and how long the vendor's minute was."""
+
+    at_s: float
+    credits: int
+    minute_s: float
+
+
+def _calls(lake: Lake, market: str, day: date) -> list[_Call]:
+    """The calls of the day's sessions."""
     return [_sent(lake, key) for key in lake.list(calls_prefix(market, day))]
 
 
@@ -112,6 +123,7 @@ def _on(key: str, days: set[date], but: date) -> bool:
     return bool(after) and f"/{but.isoformat()}/" not in key and any(after.startswith(f"{d:%Y%m%d}T") for d in days)
 
 
-def _sent(lake: Lake, key: str) -> tuple[float, int]:
+def _sent(lake: Lake, key: str) -> _Call:
     call = json.loads(lake.read(key))
-    return float(call["at_s"]), int(call["credits"])
+    # Logs of earlier versions do not say: they are held against real minutes, which forgives nothing.
+    return _Call(float(call["at_s"]), int(call["credits"]), float(call.get("minute_s", VENDOR_MINUTE_S)))
