@@ -125,7 +125,7 @@ class ReportDesk:
             self.model, self.book.get(ticker.dr), sheet, self._check(ticker, sheet, bars, company, news), self.language
         )
         self._timed(seconds, "ai_analysis", lambda: told.narrate(self.stop))
-        svg, png = self._timed(seconds, "chart", lambda: self._chart(ticker, bars))
+        svg, png = self._timed(seconds, "chart", lambda: self._chart(sheet, bars))
         payload = build_payload(
             sheet=sheet,
             narrative=told.narrative,
@@ -137,7 +137,7 @@ class ReportDesk:
             costs=told.costs(),
             execution=Execution(self.book.execution_id, self.clock.now()),
         )
-        payload |= {"news_error": news_error, "tries": told.tries}
+        payload |= {"news_error": news_error, "tries": told.tries, "pdf_key": self._pdf(ticker, payload, sheet, bars)}
         return self._store(ticker, payload, svg, png, told.tries, news_error)
 
     def _timed(self, seconds: dict[str, float], step: str, work: Callable[[], Any]) -> Any:
@@ -178,11 +178,11 @@ class ReportDesk:
 
         return check
 
-    def _chart(self, ticker: Ticker, bars: Any) -> tuple[str, bytes]:
-        from stocks_pipeline.domain.reports.chart import ChartTitle, draw_chart
+    def _chart(self, sheet: FactSheet, bars: Any) -> tuple[str, bytes]:
+        from stocks_pipeline.domain.reports.chart import chart_of
         from stocks_pipeline.domain.reports.render import svg_to_png
 
-        svg = draw_chart(bars, ChartTitle(ticker.dr, ticker.name, ticker.exchange, ticker.currency))
+        svg = chart_of(sheet, bars)
         return svg, svg_to_png(svg)
 
     def _store(  # noqa: PLR0913, PLR0917 - the parts of a report
@@ -194,10 +194,9 @@ class ReportDesk:
         tries: int,
         news_error: str | None,
     ) -> Written:
-        """The picture, the page, the text, the copy for history, and last the payload: it is what makes it a report."""
+        """The picture, the text, the copy for history, and last the payload: it is what makes it a report."""
         name = ticker.dr
         self.lake.write(layout.report_key(self.day, name, "png"), png)
-        payload["pdf_key"] = self._pdf(ticker, payload, svg)
         text = markdown(payload, chart=layout.report_key(self.day, name, "png").rpartition("/")[2])
         self.lake.write(layout.report_key(self.day, name, "md"), text.encode())
         body = payload_json(payload)
@@ -221,22 +220,22 @@ class ReportDesk:
             why = f"this execution completed its report, and {key} is gone: start a new run"
             raise NoDataError(FailureKind.PERMANENT, "lake", ticker.dr, why, attempts=0) from error
         payload = json.loads(body)
-        svg, _ = self._chart(ticker, self.data.of(ticker.dr)[0])
+        svg, _ = self._chart(FactSheet.from_dict(payload["facts"]), self.data.of(ticker.dr)[0])
         digest, uri = hashlib.sha256(body).hexdigest(), self.lake.uri(key)
         expected = expected_session(ticker, self.day)
         news_error = payload["news_error"]
         return Written(ticker, payload, svg, expected, key, uri, len(body), digest, payload["tries"], news_error)
 
-    def _pdf(self, ticker: Ticker, payload: Mapping[str, Any], svg: str) -> str | None:
-        """The PDF's key; a page that cannot be set costs the page, not the report."""
+    def _pdf(self, ticker: Ticker, payload: Mapping[str, Any], sheet: FactSheet, bars: Any) -> str | None:
+        """The PDF's key; a page that cannot be set costs the page, not the report. Its heading is the page's own."""
+        from stocks_pipeline.domain.reports.chart import chart_of
         from stocks_pipeline.domain.reports.page import page_of
         from stocks_pipeline.domain.reports.render import RenderError, report_pdf
 
         key = layout.report_key(self.day, ticker.dr, "pdf")
         try:
-            made = report_pdf(
-                page_of(payload, language=self.language), svg, created=self.clock.now().replace(microsecond=0)
-            )
+            svg, page = chart_of(sheet, bars, heading=False), page_of(payload, language=self.language)
+            made = report_pdf(page, svg, created=self.clock.now().replace(microsecond=0))
         except RenderError:
             return None
         return self.lake.write(key, made).key
