@@ -23,7 +23,7 @@ import pytest
 from stocks_pipeline.defs.dr import automation
 from stocks_pipeline.defs.dr.definitions import dr_definitions
 from stocks_pipeline.defs.dr.job_book import jobs_of, newest_jobs
-from stocks_pipeline.defs.dr.reports import KeptAnswers
+from stocks_pipeline.defs.dr.keeping import KeptAnswers
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.jobs import Job
@@ -159,6 +159,10 @@ class CannedModel:
         content = deepcopy(dict(said)) if said is not None else good_answer(messages)
         self._kept.put(key, json.dumps(content).encode())
         return self._answer(content, call_id, key, reused=False)
+
+    def answered(self, messages: Sequence[Mapping[str, str]]) -> bool:
+        assert self._kept is not None
+        return bool(self._kept.get(f"{hash_of(messages):016x}"))
 
     def discard(self, answer: Answer) -> None:
         assert self._kept is not None

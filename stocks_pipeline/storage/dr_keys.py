@@ -1,7 +1,7 @@
 """The keys of the morning reports, read back: what lies below which prefix, and what a key says.
 
-What belongs here: prefixes and parsers for the folder `dr/`. What does not: making those keys (layout.py), reading
-what they hold (reports.py, sources.py).
+What belongs here: prefixes and parsers for the folder `dr/`, and the key of a morning's news. What does not: making the
+other keys (layout.py), reading what they hold (reports.py, sources.py).
 """
 
 import re
@@ -16,6 +16,7 @@ TICKER_DATA: Final = "dr/ticker-data/"
 JOBS: Final = "dr/jobs/"
 LLM_CALLS: Final = "dr/llm-calls/"
 SUMMARIES: Final = "dr/summaries/"
+NEWS: Final = "dr/news/"
 
 _DAY: Final = r"(?P<day>\d{4}-\d\d-\d\d)"
 _FORMS: Final = {
@@ -55,6 +56,11 @@ def reports_prefix(day: date) -> str:
 def report_history_prefix(day: date, ticker: str) -> str:
     """Prefix of the reports that the executions of one morning wrote of one ticker."""
     return f"dr/report-history/{day.isoformat()}/{layout.encode_symbol(ticker)}/"
+
+
+def news_key(day: date, ticker: str) -> str:
+    """What a ticker's feed held when its report of that morning was first asked for, or why it could not be had."""
+    return f"{NEWS}{day.isoformat()}/{layout.encode_symbol(ticker)}.json"
 
 
 def parse_report_key(key: str) -> DayFile:

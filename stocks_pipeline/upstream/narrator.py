@@ -137,6 +137,10 @@ class Narrator:
             self._stage.failed(error)
             raise replace(error, subject=subject) from error
 
+    def answered(self, messages: Sequence[Mapping[str, str]]) -> bool:
+        """Whether an answer to these messages is kept: `write` would send nothing and pay nothing."""
+        return bool(self._store.get(self._ask(messages, "", "", "").key))
+
     def discard(self, answer: Answer) -> None:
         """Forget a kept answer that turned out to be of no use: the same question is asked anew."""
         self._store.put(answer.key, b"")

@@ -41,6 +41,7 @@ def test_what_a_key_was_made_of_is_read_back(day: date, name: str, execution: st
         dr_keys.LLM_CALLS: call,
         dr_keys.JOBS: job,
         dr_keys.SUMMARIES: summary,
+        dr_keys.NEWS: dr_keys.news_key(day, name),
         dr_keys.report_history_prefix(day, name): layout.report_history_key(day, name, execution),
     }
     assert [key for prefix, key in prefixes.items() if not key.startswith(prefix)] == []
@@ -59,6 +60,7 @@ def test_no_parser_takes_another_ones_key(parse: Callable[[str], object]) -> Non
     strangers = [
         *(layout.report_key(DAY, "NVDA19", suffix) for suffix in ("md", "png", "svg", "pdf")),
         layout.report_history_key(DAY, "NVDA19", "EXEC"),
+        dr_keys.news_key(DAY, "NVDA19"),
         layout.ticker_master_key(),
         *(key.replace("2026-11-20", "2026-02-30") for key in keys),
         *(key.replace("NVDA19", "nvda19").replace("CALL", "call") for key in keys[:4]),

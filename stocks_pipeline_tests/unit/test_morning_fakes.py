@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from stocks_pipeline.defs.dr.reports import KeptAnswers
+from stocks_pipeline.defs.dr.keeping import KeptAnswers
 from stocks_pipeline.storage.lake import open_lake
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.yahoo_bars import Window
@@ -28,7 +28,9 @@ def test_a_canned_model_keeps_its_answers_and_forgets_them_when_told(tmp_path: o
     model = CannedModel(lambda subject, number: down(subject) if number == 2 else None)
     stop = threading.Event()
     with model.open(KeptAnswers(open_lake(str(tmp_path))), lambda _: None) as opened:
+        assert opened.answered(ASK) is False
         first = opened.write(ASK, call_id="a", subject="X", execution_id="e", stop=stop)
+        assert opened.answered(ASK) is True
         again = opened.write(ASK, call_id="b", subject="X", execution_id="e", stop=stop)
         assert (first.reused, again.reused, model.subjects) == (False, True, ["X"])
         opened.discard(first)

@@ -14,6 +14,7 @@ from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.retention import Record, due, files_of, may_go, session_of
 from stocks_pipeline.domain.validation_session import Session
 from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.dr_keys import news_key
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.purge_sessions import PurgedSessions, purge_sessions
 
@@ -34,6 +35,7 @@ DATA = st.one_of(  # every key that holds data, as the layout makes it
     st.builds(layout.report_key, DAYS, NAMES, st.sampled_from(["json", "md", "png", "svg", "pdf"])),
     st.builds(layout.report_history_key, DAYS, NAMES, NAMES),
     st.builds(layout.precompute_summary_key, DAYS),
+    st.builds(news_key, DAYS, NAMES),
     st.builds(layout.llm_call_key, DAYS, NAMES),
     st.just(layout.ticker_master_key()),
 )

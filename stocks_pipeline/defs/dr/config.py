@@ -26,4 +26,6 @@ class FetchConfig(TickersConfig):
 class ReportsConfig(TickersConfig):
     """How to write."""
 
-    rewrite: bool = Field(default=False, description="Ask the model anew, even a question that it has answered.")
+    rewrite: bool = Field(
+        default=False, description="Ask for the news and the model anew, even a question that it has answered."
+    )

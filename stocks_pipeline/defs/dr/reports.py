@@ -1,14 +1,13 @@
 """A report for each ticker before anyone asks: the asset `dr/ticker_reports` and what the UI shows of it.
 
-What belongs here: the asset, its checks and metadata, and what a run shares (jobs, ledger, kept answers). What does
-not: writing one report (writing.py) and asking the model (telling.py).
+What belongs here: the asset, its checks and metadata, and what the reports of a run share. What does not: writing one
+report (writing.py), asking the model (telling.py), its answers and ledger (keeping.py).
 """
 
 import base64
-import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,13 +26,10 @@ from stocks_pipeline.defs.resources import LakeResource, NarratorResource, NewsR
 from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
 from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
-from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
 from stocks_pipeline.upstream.failures import redact
 
 if TYPE_CHECKING:
     from stocks_pipeline.defs.dr.writing import ReportDesk, Written
-    from stocks_pipeline.upstream.narrator import LlmCall
 
 LEAST_SCORE = 6.0
 """Overall quality below which a report is shown with a warning."""
@@ -68,34 +64,40 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[FanOutEvent]:
     """The morning's report of one ticker: text, chart, scores, and the evidence of every number in it."""
+    from stocks_pipeline.defs.dr.keeping import KeptAnswers, Ledger
     from stocks_pipeline.defs.dr.morning import MorningData
+    from stocks_pipeline.defs.dr.morning_news import MorningNews
     from stocks_pipeline.defs.dr.writing import ReportDesk
 
     store, stop, llm = lake.open(), threading.Event(), Settings.load().llm
     chosen = chosen_tickers(store, config.tickers)
     everyone = {**chosen_tickers(store, []), **chosen}
     keys = run_keys(context.partition_keys, chosen, config.limit)
-    kept = KeptAnswers(store, fresh=config.rewrite, stop=stop)
+    execution = execution_of(context.instance, context.run)
+    kept = KeptAnswers(store, only_of=execution if config.rewrite else None, stop=stop)
     with narrator.open(kept, Ledger(store).record) as model, news.open() as source:
         desks = {}
         for day, names in _by_day(keys).items():
-            book = _open_book(context, store, day, names, clock)
+            book = JobBook(store, day, execution, context.run.tags.get("source", "manual"), clock)
+            book.open(names)  # a complete record for every ticker of the morning, before any work starts
+            close_abandoned(context.instance, store, day, names, clock)
             data = MorningData(store, day, frozenset(everyone))
-            desks[day] = ReportDesk(store, data, everyone, model, source, clock, book, llm.language, stop)
+            headlines = MorningNews(store, source, day, execution, clock, config.rewrite)
+            desks[day] = ReportDesk(store, data, everyone, model, headlines, clock, book, llm.language, stop)
         said = RunLog(context.log.info)
-        try:
-            for event in fan_out(
-                context,
-                _Work(desks, said).make,
-                keys=keys,
-                max_workers=llm.concurrency,
-                stop=stop,
-                describe_failure=lake_failure,
-            ):
-                yield event
-                said.flush(at_least=40)
-        finally:
-            said.flush()
+        make, many = _Work(desks, said).make, llm.concurrency
+        events = fan_out(context, make, keys=keys, max_workers=many, stop=stop, describe_failure=lake_failure)
+        yield from _logged(events, said)
+
+
+def _logged(events: Iterator[FanOutEvent], said: RunLog) -> Iterator[FanOutEvent]:
+    """The events, and between them what the workers have said."""
+    try:
+        for event in events:
+            yield event
+            said.flush(at_least=40)
+    finally:
+        said.flush()
 
 
 def _by_day(keys: list[str]) -> dict[date, list[str]]:
@@ -103,15 +105,6 @@ def _by_day(keys: list[str]) -> dict[date, list[str]]:
     for day, name in map(parse_ticker_key, keys):
         found.setdefault(day, []).append(name)
     return found
-
-
-def _open_book(context: dg.AssetExecutionContext, lake: Lake, day: date, names: list[str], clock: Clock) -> JobBook:
-    """A complete record for every ticker of the morning, before any work starts; what dead runs left is closed."""
-    execution = execution_of(context.instance, context.run)
-    book = JobBook(lake, day, execution, context.run.tags.get("source", "manual"), clock)
-    book.open(names)
-    close_abandoned(context.instance, lake, day, names, clock)
-    return book
 
 
 @dataclass(frozen=True)
@@ -134,48 +127,6 @@ class _Work:
         lines.append(f"Completed job {desk.book.get(name).job_id}")
         self.log.add(*lines)
         return Made(metadata=report_metadata(written), data_version=written.sha256[:32], checks=_checks(written))
-
-
-@dataclass(frozen=True)
-class KeptAnswers:
-    """The raw answers of the model in the lake: what was paid for is not bought twice."""
-
-    lake: Lake
-    fresh: bool = False
-    """Ask anew even what has been answered."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    """Set when an answer could not be kept: the next ones would be paid for and lost, too."""
-
-    def get(self, key: str) -> bytes | None:
-        """The answer kept under the key, None without one."""
-        if self.fresh:
-            return None
-        try:
-            return self.lake.read(layout.llm_answer_key(key)) or None
-        except KeyMissing:
-            return None
-
-    def put(self, key: str, value: bytes) -> None:
-        """Keep it; durable on return."""
-        try:
-            self.lake.write(layout.llm_answer_key(key), value)
-        except LakeError:
-            self.stop.set()
-            raise
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """One file a call to the model. The same call recorded twice is one file."""
-
-    lake: Lake
-
-    def record(self, row: "LlmCall") -> None:
-        """Store the row under the day it was sent on (UTC)."""
-        fields = {**asdict(row), "started_at": row.started_at.isoformat()}
-        cost = row.cost_usd
-        fields["cost_usd"] = None if cost is None else format(cost, "f")
-        self.lake.write(layout.llm_call_key(row.started_at.date(), row.call_id), json.dumps(fields).encode())
 
 
 def report_metadata(written: "Written") -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """One report: from stored bars to a durable file, step by step, free of Dagster.
 
 What belongs here: `ReportDesk`, the work behind one `ticker_reports` partition, and its order. What does not: facts,
-prose, verdicts and pictures (domain/reports/), the model (upstream/narrator.py), events (reports.py).
+prose, verdicts and pictures (domain/reports/), which news there are (morning_news.py), the model
+(upstream/narrator.py), events (reports.py).
 
 The order is the seed's, with its fault mended: job in progress → facts → news → model → verdict → chart → files, the
 payload last → job completed. A report that the verifier refuses is not written; the model is told what was wrong and
@@ -14,18 +15,20 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.defs.dr.data import cutoff, expected_session
+from stocks_pipeline.defs.dr.data import expected_session
 from stocks_pipeline.defs.dr.job_book import JobBook
 from stocks_pipeline.defs.dr.morning import MorningData, NoDataError
+from stocks_pipeline.defs.dr.morning_news import MorningNews
 from stocks_pipeline.defs.dr.telling import Model, Telling
 from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.facts import FactSheet, build_facts
 from stocks_pipeline.domain.reports.payload import Execution, Timings, build_payload, markdown, payload_json
 from stocks_pipeline.domain.reports.placeholders import Narrative
+from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.reports.scores import score_report
 from stocks_pipeline.domain.tickers import Ticker
 from stocks_pipeline.storage import layout
@@ -39,14 +42,6 @@ if TYPE_CHECKING:
 
 STOPPING = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})
 """What is wrong with the stage and not with the ticker: its job stays pending."""
-
-
-class NewsSource(Protocol):
-    """What `upstream.news.News` offers."""
-
-    def headlines(
-        self, yahoo_symbol: str, *, limit: int = 5, stop: threading.Event | None = None
-    ) -> tuple[NewsItem, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class ReportDesk:
     data: MorningData
     tickers: Mapping[str, Ticker]
     model: Model
-    news: NewsSource
+    news: MorningNews
     clock: Clock
     book: JobBook
     language: str = "en"
@@ -118,9 +113,8 @@ class ReportDesk:
     def _write(self, ticker: Ticker) -> Written:
         seconds: dict[str, float] = {}
         bars, company = self._timed(seconds, "fetch_data", lambda: self.data.of(ticker.dr))
-        news, news_error = self._timed(seconds, "news", lambda: self._headlines(ticker))
-        source = layout.ticker_data_key(self.day, ticker.dr)
-        sheet = build_facts(ticker, bars, company, self.data.histories(), news, as_of=self.day, source=source)
+        news, news_error = self._timed(seconds, "news", lambda: self._headlines(ticker, bars, company))
+        sheet = self._facts(ticker, bars, company, news)
         told = Telling(
             self.model, self.book.get(ticker.dr), sheet, self._check(ticker, sheet, bars, company, news), self.language
         )
@@ -146,13 +140,19 @@ class ReportDesk:
         seconds[step] = self.clock.monotonic() - started
         return made
 
-    def _headlines(self, ticker: Ticker) -> tuple[tuple[NewsItem, ...], str | None]:
+    def _headlines(
+        self, ticker: Ticker, bars: Any, company: Mapping[str, Any]
+    ) -> tuple[tuple[NewsItem, ...], str | None]:
         """The newest headlines by the morning; news that cannot be had is said, not invented."""
-        try:
-            found = self.news.headlines(ticker.yahoo, stop=self.stop)
-        except UpstreamError as error:
-            return (), str(error)
-        return tuple(item for item in found if item.published_at <= cutoff(self.day)), None
+
+        def answered() -> bool:
+            return self.model.answered(messages(self._facts(ticker, bars, company, ()), language=self.language))
+
+        return self.news.of(ticker, answered, self.stop)
+
+    def _facts(self, ticker: Ticker, bars: Any, company: Mapping[str, Any], news: Sequence[NewsItem]) -> FactSheet:
+        source = layout.ticker_data_key(self.day, ticker.dr)
+        return build_facts(ticker, bars, company, self.data.histories(), news, as_of=self.day, source=source)
 
     def _check(
         self, ticker: Ticker, sheet: FactSheet, bars: Any, company: Mapping[str, Any], news: Sequence[NewsItem]
