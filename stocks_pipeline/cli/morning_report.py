@@ -12,16 +12,37 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from stocks_pipeline.cli.morning_failures import Standing, fetch_failures, fetched_mornings
 from stocks_pipeline.cli.mornings import GROUP
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing
+from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     import dagster as dg
 
+    from stocks_pipeline.defs.dr.fetched import NoData
     from stocks_pipeline.domain.jobs import Job
     from stocks_pipeline.storage.lake import Lake
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one ticker of a morning stands. `state`: written, failed, pending, in_work, no_data or not_begun."""
+
+    ticker: str
+    state: str
+    step: str = ""
+    """What it got stuck in: data or report."""
+    kind: str = ""
+    """The class of the failure."""
+    why: str = ""
+    tries: int = 0
+
+    @property
+    def final(self) -> bool:
+        """No other try will bring it: the vendor does not know the symbol, the model refuses the request."""
+        return self.kind == FailureKind.PERMANENT
 
 
 @dataclass
@@ -67,11 +88,12 @@ class MorningReport:
     def headline(self) -> str:
         """One sentence: is the morning whole, and if not, what is wrong with it."""
         name = f"DR morning {self.date}"
-        part = f" for the {self.tickers} of {self.listed} tickers that were asked for" if self.listed else ""
+        part = f" for the {self.tickers} of {counted(self.listed, 'ticker')} asked for" if self.listed else ""
+        verb = "is" if self.tickers == 1 else "are"
+        written = f"{self.written} of {counted(self.tickers, 'report')} {verb} written"
         if self.whole:
-            return f"{name} is whole{part}: {self.written} of {self.tickers} reports are written."
-        lacks = "; ".join(self._lacks())
-        return f"{name} is not whole{part}: {self.written} of {self.tickers} reports are written; {lacks}."
+            return f"{name} is whole{part}: {written}."
+        return f"{name} is not whole{part}: {written}; {'; '.join(self._lacks())}."
 
     def _lacks(self) -> list[str]:
         without = sum(self.data_failed.values())
@@ -95,7 +117,7 @@ class MorningReport:
             steps.append(("wait, then look again", f"stocks status --date {self.date}"))
         if self.failed or self.data_failed:
             steps.append(("see who failed and why", f"stocks dead-letters --date {self.date}"))
-        if self.stuck:
+        if not all(s.final for s in self.stuck):
             steps.append(("do what failed or is missing", f"stocks retry dr --date {self.date}"))
         if self.not_begun:
             steps.append(("begin the others", f"stocks run dr --date {self.date}"))
@@ -106,12 +128,13 @@ def morning_report(
     instance: "dg.DagsterInstance", lake: "Lake", day: date, tickers: Sequence[str], *, failures: bool = True
 ) -> MorningReport:
     """Count what is stored of these tickers' morning; without `failures`, not why data are missing."""
+    from stocks_pipeline.defs.dr.fetched import why_no_data
     from stocks_pipeline.defs.dr.job_book import newest_jobs
 
     jobs = {name: job for name, job in newest_jobs(lake, day).items() if name in set(tickers)}
     stored = {name for name in tickers if lake.exists(layout.ticker_data_key(day, name))}
     missing = [name for name in tickers if name not in stored]
-    why = fetch_failures(instance, day, missing) if failures and missing else {}
+    why = why_no_data(instance, day, missing) if failures and missing else {}
     costs = {name: found for name in tickers if (found := _cost_and_seconds(lake, day, name)) is not None}
     standings = [_standing(name, jobs.get(name), name in costs, name in stored, why.get(name)) for name in tickers]
 
@@ -136,18 +159,22 @@ def morning_report(
     )
 
 
-def _standing(name: str, job: "Job | None", report: bool, data: bool, why: Standing | None) -> Standing:  # noqa: FBT001 - facts
-    """As `precompute_summary` counts: a newest job that failed counts, although an older report may stand."""
+def _standing(name: str, job: "Job | None", report: bool, data: bool, why: "NoData | None") -> Standing:  # noqa: FBT001 - facts
+    """A newest job that failed counts, although an older report may stand; without data it is the data that is told."""
+    from stocks_pipeline.defs.dr.fetched import NoData
+
     state = job.status.value if job else ""
     tries = job.attempts if job else 0
     if job and state == "failed":
-        return Standing(name, "failed", "report", job.error_class or "", job.error or "", tries)
-    if report:
+        if data:
+            return Standing(name, "failed", "report", job.error_class or "", job.error or "", tries)
+        why = why or NoData("not fetched", job.error or "", tries)
+    elif report:
         return Standing(name, "written", tries=tries)
     if job and state == "in_progress":
         return Standing(name, "in_work", "report", "", "in work, or its process died", tries)
     if why is not None and not data:
-        return why
+        return Standing(name, "no_data", "data", why.kind, why.why, why.tries)
     if data:
         kind = (job.error_class if job else None) or "not begun"
         return Standing(name, "pending", "report", kind, (job.error if job else None) or "its data are there", tries)
@@ -156,9 +183,11 @@ def _standing(name: str, job: "Job | None", report: bool, data: bool, why: Stand
 
 def begun_mornings(instance: "dg.DagsterInstance", lake: "Lake") -> list[date]:
     """Mornings with data or jobs, or that a recent run was to fetch, oldest first."""
+    from stocks_pipeline.defs.dr.fetched import fetched_mornings
+
     kinds = ("ticker-data", "jobs")
     stored = {date.fromisoformat(key.split("/")[2]) for kind in kinds for key in lake.list(f"{GROUP}/{kind}/")}
-    return sorted(stored | set(fetched_mornings(instance)))
+    return sorted(stored | fetched_mornings(instance))
 
 
 def spent(lake: "Lake", since: date, until: date, execution_name: str) -> str | None:

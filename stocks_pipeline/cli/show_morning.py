@@ -6,8 +6,7 @@ What belongs here: printing. What does not: counting (morning_report.py).
 from collections.abc import Sequence
 from decimal import Decimal
 
-from stocks_pipeline.cli.morning_failures import Standing
-from stocks_pipeline.cli.morning_report import MorningReport, by_class
+from stocks_pipeline.cli.morning_report import MorningReport, Standing, by_class
 from stocks_pipeline.cli.output import print_next, print_table, say
 
 FIRST = 10

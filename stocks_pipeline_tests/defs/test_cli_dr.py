@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 from stocks_pipeline.cli import demo, desk, doctor_reports, mornings
 from stocks_pipeline.cli.app import app
 from stocks_pipeline.cli.foreground import StageResult, Stages
-from stocks_pipeline.cli.morning_failures import Standing
-from stocks_pipeline.cli.morning_report import MorningReport, begun_mornings, morning_report, spent
+from stocks_pipeline.cli.morning_report import MorningReport, Standing, begun_mornings, morning_report, spent
 from stocks_pipeline.cli.mornings import MorningAsk, MorningDesk, Mornings
 from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.cli.precompute import ready_tickers
@@ -186,14 +185,38 @@ def test_a_morning_of_gaps_runs_once_a_span_and_says_why_each_is_missing(morning
     assert {morning.job(name).execution_id for name in ready} == {
         f"manual-20251205-052000-{stage.run_id[:8]}" for stage in written
     }
-    assert [command for _, command in report.next_steps()] == [
-        f"stocks dead-letters --date {DAY}",
-        f"stocks retry dr --date {DAY}",
-    ]
     assert begun_mornings(morning.instance, morning.lake) == [DAY]
     plan = plan_of(report, "dr")
     assert (plan.fetch, plan.write) == (["DBS19"], ["DBS19"])
     assert plan_of(report, "dr/ticker_reports").asked == []
+
+
+def test_a_retry_is_advised_only_where_it_can_help(morning: morning_desk.MorningDesk) -> None:
+    """A symbol that the vendor does not know is looked at, not asked for again; one that was down is."""
+    gone = UpstreamError(FailureKind.PERMANENT, "yahoo", "D05.SI", "404")
+    busy = UpstreamError(FailureKind.TRANSIENT, "yahoo", "NVDA", "503")
+    answers = {"D05.SI": gone}
+    morning.feed.script = lambda symbol, window: answers.get(symbol) or morning_desk.waves(symbol, window)
+    morning.fetch()
+    for name in ("NVDA19", "NINTENDO19"):
+        morning.write(keys=[name])
+    look, again = f"stocks dead-letters --date {DAY}", f"stocks retry dr --date {DAY}"
+    assert [command for _, command in report_of(morning).next_steps()] == [look]
+    answers["NVDA"] = busy
+    morning.fetch(refetch=True)
+    morning.lake.delete(layout.ticker_data_key(DAY, "NVDA19"))
+    morning.lake.delete(layout.report_key(DAY, "NVDA19"))
+    assert [command for _, command in report_of(morning).next_steps()] == [look, again]
+
+
+def test_a_report_that_failed_for_want_of_data_is_fetched_by_a_retry(morning: morning_desk.MorningDesk) -> None:
+    """The reports were begun by the clock before the data came: it is the data that is told, and asked for."""
+    morning.fetch(keys=["DBS19"])
+    morning.write()
+    stuck = {s.ticker: s for s in report_of(morning).stuck}
+    assert {(s.state, s.step, s.kind) for s in stuck.values()} == {("no_data", "data", "not fetched")}
+    assert "no stored data" in stuck["NVDA19"].why
+    assert list(plan_of(report_of(morning), "dr").fetch) == ["NVDA19", "NINTENDO19"]
 
 
 def test_failed_and_pending_reports_are_told_by_class(morning: morning_desk.MorningDesk) -> None:
