@@ -75,10 +75,10 @@ class Budget:
     ) -> Reservation:
         """Hold `amount_usd`, the most that the call can cost, for `lease_s` seconds.
 
-        Where only other calls in flight stand in the way, this waits up to `wait_s` for them to be settled.
+        Where only what other calls hold stands in the way, this waits up to `wait_s` for them to be settled.
 
         Raises:
-            UpstreamError: QUOTA_DAY, the cap leaves no room.
+            UpstreamError: QUOTA_DAY, what is spent leaves no room; TRANSIENT, only what others held all the while does.
             Cancelled: `stop` was set while waiting.
             ValueError: a negative amount, or the id of a call that is settled already.
         """
@@ -89,9 +89,11 @@ class Budget:
             spent, held = self._try(units, day, call_id, lease_s)
             if held is None:
                 return Reservation(call_id, day, amount_usd)
+            if spent + units > _units(self.cap_usd):
+                raise self._spent_up(amount_usd, spent, day)
             left = end - self._clock.monotonic()
-            if left <= 0 or spent + units > _units(self.cap_usd):
-                raise self._refused(amount_usd, spent, held, day)
+            if left <= 0:
+                raise self._held_up(amount_usd, spent, held, day, wait_s)
             pause(min(left, _POLL_S), clock=self._clock, stop=stop)
 
     def settle(self, call_id: str, actual_usd: Decimal, *, day: date | None = None) -> None:
@@ -151,16 +153,25 @@ class Budget:
         sql = "SELECT coalesce(sum(amount), 0) FROM llm_reserved WHERE day=? AND until>?"
         return int(con.execute(sql, (str(day), self._clock.time())).fetchone()[0])
 
-    def _refused(self, amount: Decimal, spent: int, held: int, day: date) -> UpstreamError:
+    def _spent_up(self, amount: Decimal, spent: int, day: date) -> UpstreamError:
         after = datetime.combine(day + timedelta(days=1), time(), UTC) - self._clock.now()
         return UpstreamError(
             FailureKind.QUOTA_DAY,
             UPSTREAM,
             "",
-            f"the budget of {day} (UTC) is {_shown(self.cap_usd)} USD ({SETTING}): {_shown(spent / _UNITS)} is spent, "
-            f"{_shown(held / _UNITS)} is held by calls in flight, this call may cost {_shown(amount)}",
+            f"{self._so_far(spent, day)}, this call may cost {_shown(amount)}",
             retry_after_s=max(0.0, after.total_seconds()),
         )
+
+    def _held_up(self, amount: Decimal, spent: int, held: int, day: date, waited_s: float) -> UpstreamError:
+        said = (
+            f"{self._so_far(spent, day)}, {_shown(held / _UNITS)} is held by calls in flight, this call may cost "
+            f"{_shown(amount)}: nothing was sent within {waited_s:.0f} s; a retry finds those calls settled or lapsed"
+        )
+        return UpstreamError(FailureKind.TRANSIENT, UPSTREAM, "", said)
+
+    def _so_far(self, spent: int, day: date) -> str:
+        return f"the budget of {day} (UTC) is {_shown(self.cap_usd)} USD ({SETTING}): {_shown(spent / _UNITS)} is spent"
 
 
 def _spent(con: sqlite3.Connection, day: date) -> int:

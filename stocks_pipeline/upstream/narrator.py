@@ -35,7 +35,6 @@ __all__ = ["OPENROUTER", "Answer", "AnswerStore", "LlmCall", "Narrator", "Usage"
 _log = logging.getLogger(__name__)
 DEFAULT_POLICY = RetryPolicy(attempts=3, budget_s=180.0, base_s=1.0, cap_s=20.0, rate_attempts=6, cool_down_s=2.0)
 _LEASE_BEYOND_S = 60.0
-_BUDGET_WAIT_S = 30.0
 _PROBE_S = 10.0
 
 
@@ -195,9 +194,10 @@ class Narrator:
             0.0, None, None, Decimal(0), "failed", None,
         )  # fmt: skip
         if self._budget is not None:
+            lease_s = timeout_s + _LEASE_BEYOND_S  # what others hold now is settled or lapsed after so long
             self._budget.reserve(
                 ask.worst_usd, day=started.date(), call_id=row.call_id, stop=stop,
-                lease_s=timeout_s + _LEASE_BEYOND_S, wait_s=min(left_s, _BUDGET_WAIT_S),
+                lease_s=lease_s, wait_s=timeout_s + lease_s,
             )  # fmt: skip
         reply: Reply | None = None
         try:

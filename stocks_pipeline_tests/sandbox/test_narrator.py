@@ -313,6 +313,16 @@ def test_the_budget_ends_the_calls_and_is_never_overrun(sandbox: SandboxServer, 
     desk.narrator.close()
 
 
+def test_a_call_waits_for_money_for_as_long_as_others_can_hold_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own time-out and the lease of a call that began just before: slow calls in flight are not a spent budget."""
+    given: dict[str, Any] = {}
+    reserve = desk.budget.reserve
+    monkeypatch.setattr(desk.budget, "reserve", lambda *args, **more: reserve(*args, **(given.update(more) or more)))
+    desk.write()
+    assert given["lease_s"] == 10.0 + 60.0
+    assert given["wait_s"] == 10.0 + given["lease_s"]
+
+
 def test_forty_calls_at_once_take_as_long_as_one(sandbox: SandboxServer, desk: Desk) -> None:
     """The client bounds nobody's concurrency, and its own work is small."""
     sandbox._admin("POST", "latency", {"chat_s": [1, 1]})

@@ -31,14 +31,18 @@ def budget(tmp_path: Path, clock: FakeClock) -> Iterator[Budget]:
     made.close()
 
 
-def reserve(budget: Budget, amount: str, call_id: str, **options: float) -> bool:
-    """Whether the budget gave it."""
+def refusal(budget: Budget, amount: str, call_id: str, **options: float) -> FailureKind | None:
+    """Why the budget did not give it; None: it did."""
     try:
         budget.reserve(Decimal(amount), day=DAY, call_id=call_id, **options)  # type: ignore[arg-type]  # floats only
     except UpstreamError as error:
-        assert error.kind is FailureKind.QUOTA_DAY  # noqa: PT017 - the outcome is what is returned
-        return False
-    return True
+        return error.kind
+    return None
+
+
+def reserve(budget: Budget, amount: str, call_id: str, **options: float) -> bool:
+    """Whether the budget gave it."""
+    return refusal(budget, amount, call_id, **options) is None
 
 
 def test_a_call_is_held_at_its_worst_and_settled_at_its_cost(budget: Budget) -> None:
@@ -54,13 +58,56 @@ def test_a_call_is_held_at_its_worst_and_settled_at_its_cost(budget: Budget) -> 
 def test_over_the_cap_is_refused_with_the_setting_and_the_reset(budget: Budget) -> None:
     """The cap itself may be reached; one unit more is QUOTA_DAY until midnight UTC."""
     assert reserve(budget, "1.00", "a")
+    budget.settle("a", Decimal("1.00"))
     with pytest.raises(UpstreamError, match="STOCKS_LLM_BUDGET_USD") as caught:
-        budget.reserve(Decimal("0.000000000001"), day=DAY, call_id="b")
+        budget.reserve(Decimal("0.000000000001"), day=DAY, call_id="b", wait_s=30)
     assert caught.value.kind is FailureKind.QUOTA_DAY
     assert caught.value.retry_after_s == timedelta(hours=18).total_seconds()
-    assert reserve(budget, "1.00", "c") is False
-    budget.release("a")
-    assert reserve(budget, "1.00", "c")
+
+
+def test_a_call_dearer_than_the_cap_is_refused_at_once(budget: Budget, clock: FakeClock) -> None:
+    """Whatever others hold or give back, there will never be money for it today."""
+    began = clock.monotonic()
+    assert reserve(budget, "0.60", "a")
+    assert refusal(budget, "1.01", "b", wait_s=30) is FailureKind.QUOTA_DAY
+    assert clock.monotonic() == began
+
+
+def test_money_that_others_only_hold_is_not_gone(budget: Budget, clock: FakeClock) -> None:
+    """Slow calls in flight hold all of it for longer than the wait: TRANSIENT, which says so and who may be asked
+    again; the day is not over, and what they give back is there for the next try.
+    """
+    assert reserve(budget, "1.00", "slow", lease_s=1000)
+    began = clock.monotonic()
+    with pytest.raises(UpstreamError, match="held by calls in flight") as caught:
+        budget.reserve(Decimal("0.30"), day=DAY, call_id="b", wait_s=240)
+    assert caught.value.kind is FailureKind.TRANSIENT
+    assert "240 s" in caught.value.message
+    assert "nothing was sent" in caught.value.message
+    assert caught.value.retry_after_s is None
+    assert 240 <= clock.monotonic() - began < 241
+    budget.settle("slow", Decimal("0.70"))
+    assert reserve(budget, "0.30", "b")
+    budget.settle("b", Decimal("0.30"))
+    assert refusal(budget, "0.01", "c", wait_s=240) is FailureKind.QUOTA_DAY
+
+
+def test_what_is_spent_while_waiting_ends_the_wait(budget: Budget, clock: FakeClock, tmp_path: Path) -> None:
+    """As soon as the money is known to be gone there is nothing to wait for."""
+    other = Budget(tmp_path / "control.db", Decimal("1.00"), clock=clock)
+    assert reserve(other, "0.90", "slow", lease_s=1000)
+    slept, sleep = [], clock.sleep
+
+    def settle_meanwhile(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(seconds)
+        if len(slept) == 8:
+            other.settle("slow", Decimal("0.90"))
+
+    clock.sleep = settle_meanwhile  # type: ignore[method-assign]  # the other process, while this one waits
+    assert refusal(budget, "0.30", "b", wait_s=240) is FailureKind.QUOTA_DAY
+    assert len(slept) == 8
+    other.close()
 
 
 def test_each_day_has_its_own_budget(budget: Budget) -> None:
@@ -123,7 +170,7 @@ def test_who_can_be_served_later_waits(budget: Budget, clock: FakeClock) -> None
     assert 5 <= clock.monotonic() - began < 6
     budget.settle("b", Decimal("0.8"))
     began = clock.monotonic()
-    assert reserve(budget, "0.5", "c", wait_s=30) is False
+    assert refusal(budget, "0.5", "c", wait_s=30) is FailureKind.QUOTA_DAY
     assert clock.monotonic() == began
 
 
@@ -160,8 +207,13 @@ def test_no_sequence_of_actors_gets_over_the_cap(
     spent = 0
     for at, (step, who, amount, share) in enumerate(steps):
         own = [call_id for call_id, (owner, _, _) in leases.items() if owner == who]
-        if step == "reserve" and reserve(actors[who], f"{amount / 100:.2f}", f"c{at}", lease_s=100):
-            leases[f"c{at}"] = (who, amount, clock.time() + 100)
+        if step == "reserve":
+            refused = refusal(actors[who], f"{amount / 100:.2f}", f"c{at}", lease_s=100)
+            held = sum(cents for _, cents, _ in leases.values())
+            gone = FailureKind.QUOTA_DAY if spent + amount > 100 else FailureKind.TRANSIENT
+            assert refused is (gone if spent + held + amount > 100 else None)
+            if refused is None:
+                leases[f"c{at}"] = (who, amount, clock.time() + 100)
         elif step == "settle" and own:
             cost = min(leases.pop(own[0])[1], share)
             actors[who].settle(own[0], Decimal(cost) / 100)
