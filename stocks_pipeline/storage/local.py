@@ -171,10 +171,13 @@ class LocalLake:
                     entry.unlink()
 
     def _check_root(self) -> None:
-        if not self._root.is_dir() and (self._root.exists() or not self._root.parent.is_dir()):
+        if self._root.is_dir():
+            return
+        other = self._root.exists() and not self._root.is_dir()  # asked anew: another writer may just have made it
+        if other or not self._root.parent.is_dir():
             raise LakeError(
                 f"the lake's folder {self._root} cannot be used: "
-                f"{'it is not a folder' if self._root.exists() else f'{self._root.parent} does not exist'}. "
+                f"{'it is not a folder' if other else f'{self._root.parent} does not exist'}. "
                 "Create it, mount the disk, or set STOCKS_LAKE to another folder"
             )
 
