@@ -1,0 +1,114 @@
+"""What the outside sees of a validation: the question it takes, the record of a verdict, the counts of a session."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from stocks_pipeline.cli.show_validation import SessionView
+from stocks_pipeline.domain.symbols import BatchPlan, split_batches
+from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.tables import read_table
+from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
+
+SYMBOLS = ["AAPL", "GOOGL", "MSFT", *(f"S{number:02}" for number in range(17))]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ValidationDesk]:
+    with validation_desk(tmp_path, monkeypatch) as found:
+        found.stock(SYMBOLS, spoilt={"MSFT": 1.05})
+        yield found
+
+
+def test_three_named_symbols_over_ten_days_are_one_batch(desk: ValidationDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D20: AAPL, GOOGL and MSFT, lookback_days 10: one request for those three that reaches back ten days."""
+    spans: list[tuple[tuple[str, ...], date, date]] = []
+    answer = desk.vendor.daily
+
+    def daily(symbols: list[str], *, start: date, end: date, stop: object = None) -> object:
+        spans.append((tuple(symbols), start, end))
+        return answer(symbols, start=start, end=end, stop=stop)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk.vendor, "daily", daily)
+    assert desk.open(symbols=["AAPL", "GOOGL", "MSFT"], lookback_days=10).success
+    assert desk.session().total_batches == 1
+    assert desk.check().success
+    ((symbols, start, end),) = spans
+    assert (symbols, end) == (("AAPL", "GOOGL", "MSFT"), DAY)
+    assert (end - start).days >= 10
+    rows = read_table(desk.lake, layout.validation_batch_key("us", DAY, 0)).to_pylist()
+    assert {row["rows_checked"] for row in rows} == {6}  # 26, 29, 30, 31 December, 2 and 5 January
+
+
+def test_a_result_has_the_seeds_fields(desk: ValidationDesk) -> None:
+    """D11, D22: one record a session and symbol: session_id, symbol, passed, issues[], rows_checked, external_source,
+    validated_at.
+    """
+    desk.open()
+    desk.check()
+    batches = [layout.validation_batch_key("us", DAY, number) for number in range(3)]
+    rows = [row for key in batches for row in read_table(desk.lake, key).to_pylist()]
+    wanted = {"session_id", "symbol", "passed", "issues", "rows_checked", "external_source", "validated_at"}
+    assert wanted <= set(rows[0])
+    assert sorted((row["session_id"], row["symbol"]) for row in rows) == sorted(
+        (desk.session().session_id, symbol) for symbol in SYMBOLS
+    )
+    (failed,) = [row for row in rows if not row["passed"]]
+    assert (failed["symbol"], failed["external_source"]) == ("MSFT", "twelvedata")
+    assert {issue["rule"] for issue in json.loads(failed["issues"])} == {"accuracy"}
+    assert failed["rows_checked"] > 0
+    assert failed["validated_at"].tzinfo is not None
+
+
+def test_the_summary_counts_what_waits_is_at_work_and_is_done(desk: ValidationDesk) -> None:
+    """D31: one batch done, one failed, one that a run has begun: as the queue's three numbers showed it."""
+    desk.open()
+    desk.vendor.script = lambda symbols, _: down() if symbols[0] == SYMBOLS[8] else None
+    desk.check(range(2))
+    desk.sum_up()
+    assert desk.summary()["batches"] == {"pending": 1, "processing": 0, "completed": 1, "failed": 1}
+    desk.book().start(2)
+    desk.sum_up()
+    assert desk.summary()["batches"] == {"pending": 0, "processing": 1, "completed": 1, "failed": 1}
+
+
+def test_a_question_without_a_lookback_is_about_five_days(desk: ValidationDesk) -> None:
+    """D18: what the seed's trigger took for granted."""
+    assert desk.open().success
+    assert desk.session().lookback_days == 5
+
+
+def test_a_failed_batch_is_shown_with_its_reason_and_the_way_out(desk: ValidationDesk) -> None:
+    """D21, D32: who looks at the session reads how much is done, what failed and why, and the command that retries."""
+    desk.open()
+    desk.vendor.script = lambda symbols, _: down() if symbols[0] == SYMBOLS[8] else None
+    desk.check()
+    view = SessionView.of(desk.lake, DAY)
+    (problem,) = view.problems
+    assert problem.startswith("1 batch failed")
+    assert "503: try later" in problem
+    assert view.document["batches"]["completed"] == 2
+    assert f"stocks validation retry --date {DAY}" in [command for _, command in view.steps()]
+
+
+def test_a_wider_plan_asks_for_several_batches_at_once(desk: ValidationDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D41, D42: the plan is a setting; with 377 credits a minute three requests are in flight together."""
+    monkeypatch.setenv("STOCKS_TWELVE_DATA_PLAN", "grow377")
+    many = [f"T{number:03}" for number in range(300)]
+    desk.stock(many)
+    whole = BatchPlan(tuple(many), split_batches(many, len(many)), {"date": DAY.isoformat()})
+    desk.lake.write(layout.batches_key("us", DAY), whole.to_json())  # the desk's prices are in one file
+    assert desk.open(anew=True).success
+    assert desk.session().total_batches == 3
+    together = threading.Barrier(3, timeout=30)
+
+    def meet(_symbols: Sequence[str], _number: int) -> None:
+        together.wait()
+
+    desk.vendor.script = meet
+    assert desk.check().success
+    assert desk.states() == ["completed"] * 3
