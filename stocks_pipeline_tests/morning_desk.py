@@ -297,9 +297,9 @@ class MorningDesk:
         }  # fmt: skip
         return self.run("dr_reports", {**self.tickers_tags(keys, day), **again}, "dr__ticker_reports", config)
 
-    def sum_up(self, day: date = DAY) -> dg.ExecuteInProcessResult:
-        """The summary."""
-        return self.run("dr_summary", {"dagster/partition": day.isoformat()})
+    def sum_up(self, day: date = DAY, **config: Any) -> dg.ExecuteInProcessResult:
+        """The summary; `config` is run config."""
+        return self.run("dr_summary", {"dagster/partition": day.isoformat()}, "dr__precompute_summary", config)
 
     def tickers_tags(self, tickers: Sequence[str], day: date) -> dict[str, str]:
         return self.tags(tickers, day, source="test")

@@ -89,11 +89,13 @@ class MorningReport:
         """One sentence: is the morning whole, and if not, what is wrong with it."""
         name = f"DR morning {self.date}"
         part = f" for the {self.tickers} of {counted(self.listed, 'ticker')} asked for" if self.listed else ""
-        verb = "is" if self.tickers == 1 else "are"
-        written = f"{self.written} of {counted(self.tickers, 'report')} {verb} written"
         if self.whole:
-            return f"{name} is whole{part}: {written}."
-        return f"{name} is not whole{part}: {written}; {'; '.join(self._lacks())}."
+            return f"{name} is whole{part}: {self.progress()}."
+        return f"{name} is not whole{part}: {self.progress()}; {'; '.join(self._lacks())}."
+
+    def progress(self) -> str:
+        """Such as "1 of 5 reports are written"."""
+        return f"{self.written} of {counted(self.tickers, 'report')} {'is' if self.tickers == 1 else 'are'} written"
 
     def _lacks(self) -> list[str]:
         without = sum(self.data_failed.values())

@@ -140,9 +140,10 @@ class MorningDesk:
         """Write the reports of these tickers, whose bars are stored."""
         return self._spread("reports", "dr__ticker_reports", day, tickers, {"rewrite": rewrite}, tags)
 
-    def sum_up(self, day: date) -> "StageResult":
-        """Count the morning."""
-        return self.stages.stage("summary", {"dagster/partition": day.isoformat()})
+    def sum_up(self, day: date, asked: Sequence[str]) -> "StageResult":
+        """Count the morning: these tickers, and who was asked for before."""
+        config = {"ops": {"dr__precompute_summary": {"config": {"tickers": list(asked)}}}}
+        return self.stages.stage("summary", {"dagster/partition": day.isoformat()}, config)
 
     def _spread(  # noqa: PLR0913, PLR0917 - what a run is made of
         self, stage: str, op: str, day: date, tickers: Sequence[str], more: Mapping[str, Any], tags: Mapping[str, str]

@@ -30,21 +30,21 @@ def run_precompute(found: "Settings", ask: "MorningAsk", source: str) -> Exit:
         fail(f"--source: {source!r}; valid: up to 40 letters, digits, dots, dashes, such as manual-test", Exit.USAGE)
     ready, without = ready_tickers(found, ask)
     tags = {} if ask.limit is None else {"limit": str(ask.limit)}
-    plan = Plan(ask.day, ready, (), ready, rewrite=ask.rewrite, source=source, kind="precompute", tags=tags)
+    asked = [*ready, *without]
+    plan = Plan(ask.day, asked, (), ready, rewrite=ask.rewrite, source=source, kind="precompute", tags=tags)
     with open_instance(found) as instance:
         outcome = carry_out(found, instance, plan, quiet=False, triggered_by=TRIGGERED_BY)
     print_failures(found, DayResult(ask.day, outcome.stages))
     if without:
         complain(f"{len(without)} without data of {ask.day} were left out: {shortened(without)}")
-    code = Exit.PARTIAL if without and outcome.code is Exit.OK else outcome.code
-    print_json(answer(outcome, ask, source, without, code))
-    return code
+    print_json(answer(outcome, ask, source, without))
+    return outcome.code
 
 
 def ready_tickers(found: "Settings", ask: "MorningAsk") -> tuple[list[str], list[str]]:
     """The tickers to write, and those that were asked for and have no data.
 
-    With a limit, the first of the list that have data: those without do not count towards it, and are no gap.
+    With a limit, the first of the list that have data; only where those are fewer, the first of the others are a gap.
     Ends the command when there is nothing to write, or when a ticker that was named has no data.
     """
     from stocks_pipeline.cli.run import usable_lake
@@ -61,17 +61,16 @@ def ready_tickers(found: "Settings", ask: "MorningAsk") -> tuple[list[str], list
         )
     if ask.limit is None:
         return ready, without
-    return ready[: ask.limit], without if len(ready) < min(ask.limit, len(everyone)) else []
+    return ready[: ask.limit], without[: max(0, ask.limit - len(ready))]
 
 
-def answer(
-    outcome: MorningOutcome, ask: "MorningAsk", source: str, without: Sequence[str], code: Exit
-) -> dict[str, Any]:
+def answer(outcome: MorningOutcome, ask: "MorningAsk", source: str, without: Sequence[str]) -> dict[str, Any]:
     """The seed's response: `statusCode` and `body`; `execution_arn` is the id of the (first) run."""
     report = outcome.report
     runs = [stage.run_id for stage in outcome.stages if stage.stage == "reports"]
+    code = outcome.code
     ended = "failed" if code is Exit.FAILURE else "interrupted" if code is Exit.INTERRUPTED else "completed"
-    message = f"Precompute workflow {ended}: {report.written} of {report.tickers} reports are written"
+    message = f"Precompute workflow {ended}: {report.progress()}"
     return {
         "statusCode": 500 if ended == "failed" else 200,
         "body": {

@@ -128,7 +128,7 @@ def _stages(desk: "MorningDesk", plan: Plan, lake: "Lake", name: str, stages: li
         desk.expect("ticker_reports", len(ready))
         stages += desk.write(plan.day, ready, rewrite=plan.rewrite, tags=tags)
     if plan.write:
-        stages.append(desk.sum_up(plan.day))
+        stages.append(desk.sum_up(plan.day, plan.asked))
 
 
 def exit_code(plan: Plan, stages: Sequence["StageResult"], report: "MorningReport") -> Exit:

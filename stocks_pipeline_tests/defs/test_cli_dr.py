@@ -126,7 +126,7 @@ def test_a_morning_before_its_five_o_clock_is_refused(capsys: pytest.CaptureFixt
         (["report", "NVDA", "--html", "--json"], "--html", "one form at a time"),
         (["report", "NVDA", "--history", "--html"], "--history", "one form at a time"),
         (["report", "NVDA", "--date", "nonsense"], "--date", "2025-12-05"),
-        (["demo", "--only", "us"], "--only", "asx, dr"),
+        (["demo", "--only", "nyse"], "--only", "asx, dr, us"),
     ],
 )
 def test_wrong_arguments_name_the_field_and_what_is_valid(
@@ -171,7 +171,7 @@ def test_a_morning_of_gaps_runs_once_a_span_and_says_why_each_is_missing(morning
     fetched = front.fetch(DAY, ACTIVE, refetch=False, tags=tags)
     ready = mornings.with_data(morning.lake, DAY, ACTIVE)
     written = front.write(DAY, ready, rewrite=False, tags=tags)
-    summed = front.sum_up(DAY)
+    summed = front.sum_up(DAY, ACTIVE)
     assert not fetched[0].success
     assert [(s.success, s.message) for s in (*written, summed)] == [(True, "")] * 3
     assert ready == ["NVDA19", "NINTENDO19"]
@@ -285,6 +285,7 @@ def test_precompute_takes_the_first_with_data_and_refuses_what_has_none(
     assert ready_tickers(found, MorningAsk(DAY, limit=2)) == (["DBS19", "NINTENDO19"], [])
     assert ready_tickers(found, MorningAsk(DAY, limit=1)) == (["DBS19"], [])
     assert ready_tickers(found, MorningAsk(DAY, limit=3)) == (["DBS19", "NINTENDO19"], ["NVDA19"])
+    assert ready_tickers(found, MorningAsk(DAY)) == (["DBS19", "NINTENDO19"], ["NVDA19"])
     with pytest.raises(SystemExit) as ended:
         ready_tickers(found, MorningAsk(DAY, names=["NVDA", "DBS19"]))
     assert ended.value.code == 1

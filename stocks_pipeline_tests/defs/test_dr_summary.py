@@ -6,40 +6,43 @@ from pathlib import Path
 
 import dagster as dg
 
+from stocks_pipeline.defs.dr.fetched import NoData
 from stocks_pipeline.defs.dr.job_book import JobBook
-from stocks_pipeline.defs.dr.master import as_table
-from stocks_pipeline.defs.dr.summary import CHECK, summarise
+from stocks_pipeline.defs.dr.summary import CHECK, Summary, summarise
 from stocks_pipeline.domain.jobs import JobStatus
-from stocks_pipeline.domain.schemas import TICKERS
 from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
-from stocks_pipeline.storage.tables import write_table
 from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline_tests.fake_feed import refused
 from stocks_pipeline_tests.fakes import FakeClock
-from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, LIST, MORNING, MorningDesk, down, failure_of, morning
+from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, LIST, MORNING, MorningDesk, down, failure_of, morning, waves
 
 __all__ = ["morning"]
 STATES = {
     "report": ("success", ""),
     "failed": ("failed", "malformed"),
     "failed after a report": ("failed", "malformed"),
+    "failed without data": ("failed", "permanent"),
     "put back": ("skipped", "auth"),
     "put back after a report": ("success", ""),
     "in progress": ("skipped", "not begun"),
     "data only": ("skipped", "not begun"),
+    "fetch failed": ("skipped", "transient"),
     "nothing": ("skipped", "no data"),
 }
 """What a ticker can be found in -> status and class in the summary."""
+WITHOUT_DATA = {"failed without data": NoData("permanent", "404", 1), "fetch failed": NoData("transient", "503", 3)}
+LISTED = parse_tickers(LIST.encode())
 
 
 def put(lake: Lake, ticker: str, state: str) -> None:
     """Bring one ticker into that state, through its job book as the reports do."""
     clock = FakeClock(MORNING.timestamp())
     book = JobBook(lake, DAY, "e1", "test", clock)
-    if state != "nothing":
+    if state not in {"nothing", *WITHOUT_DATA}:
         lake.write(layout.ticker_data_key(DAY, ticker), b"bars")
-    if state in {"nothing", "data only"}:
+    if state in {"nothing", "data only", "fetch failed"}:
         return
     book.open([ticker])
     book.start(ticker)
@@ -63,10 +66,10 @@ def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
     for number, pair in enumerate(itertools.combinations_with_replacement(STATES, 2)):
         states = (*pair, next(third))
         lake = open_lake(str(tmp_path / str(number)))
-        write_table(lake, layout.ticker_master_key(), as_table(parse_tickers(LIST.encode())), TICKERS)
         for ticker, state in zip(ACTIVE, states, strict=True):
             put(lake, ticker, state)
-        found = summarise(lake, DAY)
+        why = {name: WITHOUT_DATA[state] for name, state in zip(ACTIVE, states, strict=True) if state in WITHOUT_DATA}
+        found = summarise(lake, DAY, LISTED, ACTIVE, why)
         expected = [STATES[state] for state in states]
         assert [(e["status"], e.get("class", "")) for e in found.by_ticker.values()] == expected, states
         words = [status for status, _ in expected]
@@ -75,6 +78,9 @@ def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
         assert found.total_tickers == sum(counts) == 3
         assert found.status == ("completed" if counts[0] == 3 else "incomplete" if counts[0] else "failed")
         assert f"{counts[0]} of 3" in found.message
+        for state, entry in zip(states, found.by_ticker.values(), strict=True):
+            if state in WITHOUT_DATA:
+                assert (entry["step"], entry["error"]) == ("data", WITHOUT_DATA[state].why)
 
 
 def test_the_asset_stores_the_counts_and_its_check_is_an_error_until_all_are_there(morning: MorningDesk) -> None:
@@ -97,12 +103,69 @@ def test_the_asset_stores_the_counts_and_its_check_is_an_error_until_all_are_the
     assert json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))["status"] == "completed"
 
 
-def test_a_retired_ticker_is_not_counted(morning: MorningDesk) -> None:
-    """B10: the total is the active ones; a report of a retired one changes nothing."""
+def test_a_ticker_whose_fetch_failed_is_told_with_the_fetchs_own_words(morning: MorningDesk) -> None:
+    """Not "not begun": class and message of the vendor, in the file, in the check and in its sentence; a retry is
+    advised only where one can help.
+    """
+    morning.feed.script = lambda s, w: (
+        refused(s, FailureKind.PERMANENT, "404: no such") if s == "D05.SI" else waves(s, w)
+    )
+    morning.fetch()
+    for name in ("NVDA19", "NINTENDO19"):
+        morning.write(keys=[name])
+    done = morning.sum_up(tickers=list(ACTIVE))
+    stored = json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))
+    told = {"status": "skipped", "step": "data", "class": "permanent", "error": "404: no such"}
+    assert stored["by_ticker"]["DBS19"] == told
+    assert stored["message"] == "2 of 3 reports are there; 1 without data (1 permanent)."
+    assert stored["next_steps"] == f"stocks dead-letters --date {DAY}"
+    (check,) = done.get_asset_check_evaluations()
+    assert (check.passed, check.description) == (False, stored["message"])
+    assert "404: no such" in str(check.metadata["not_there"].value)
+
+
+def test_the_total_is_what_was_asked_for(morning: MorningDesk) -> None:
+    """Five asked for are five, beside how many the list holds; a later request adds to them; the scheduler, and a count
+    of which nothing is known, mean the whole list.
+    """
+    assert scope(summarise(morning.lake, DAY, LISTED, (), {})) == (3, 3)
+    morning.fetch()
+    morning.write(limit=1)
+    morning.sum_up()
+    stored = json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))
+    assert (stored["status"], stored["total_tickers"], stored["listed_tickers"]) == ("completed", 1, 3)
+    assert stored["message"] == "1 of 1 report that was asked for is there; the list has 3 active tickers."
+    assert scope(summarise(morning.lake, DAY, LISTED, ["DBS19"], {})) == (2, 3)
+    again = morning.run("dr_reports", morning.tags(["DBS19"], source="scheduler"))
+    assert again.success
+    assert scope(summarise(morning.lake, DAY, LISTED, (), {})) == (3, 3)
+
+
+def test_a_narrower_request_does_not_hide_what_an_earlier_one_left(morning: MorningDesk) -> None:
+    """All three asked for and one missing: counting one again leaves the morning incomplete."""
+    morning.model.script = lambda subject, _: down(subject) if subject == "DBS19" else None
+    morning.fetch()
+    morning.write()
+    morning.sum_up(tickers=list(ACTIVE))
+    for key in list(morning.lake.list(layout.job_prefix(DAY))):
+        morning.lake.delete(key)  # as retention does after a week
+    morning.sum_up(tickers=["NVDA"])
+    stored = json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))
+    assert (stored["status"], stored["total_tickers"], stored["succeeded"]) == ("incomplete", 3, 2)
+
+
+def scope(found: Summary) -> tuple[int, int]:
+    """How many were asked for, of how many."""
+    return found.total_tickers, found.listed_tickers
+
+
+def test_a_retired_ticker_counts_only_when_it_was_asked_for(morning: MorningDesk) -> None:
+    """B10: the total is the active ones; a report of a retired one changes nothing, unless somebody named it."""
     morning.fetch()
     morning.lake.write(layout.report_key(DAY, "RETIRED19"), b"{}")
-    assert summarise(morning.lake, DAY).total_tickers == 3
-    assert summarise(morning.lake, DAY).status == "failed"
+    assert scope(summarise(morning.lake, DAY, LISTED, (), {})) == (3, 3)
+    assert summarise(morning.lake, DAY, LISTED, (), {}).status == "failed"
+    assert summarise(morning.lake, DAY, LISTED, ["RETIRED19"], {}).status == "completed"
 
 
 def test_without_a_list_there_is_nothing_to_sum_up(morning: MorningDesk) -> None:
@@ -116,6 +179,6 @@ def test_another_morning_is_another_count(morning: MorningDesk) -> None:
     """Yesterday's reports are not today's."""
     morning.fetch()
     morning.write()
-    assert summarise(morning.lake, DAY).succeeded == 3
-    assert summarise(morning.lake, DAY.replace(day=8)).skipped == 3
+    assert summarise(morning.lake, DAY, LISTED, (), {}).succeeded == 3
+    assert summarise(morning.lake, DAY.replace(day=8), LISTED, (), {}).skipped == 3
     assert {job.status for job in morning.jobs()} == {JobStatus.COMPLETED}

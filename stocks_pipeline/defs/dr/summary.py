@@ -1,36 +1,47 @@
 """What a morning came to: the asset `dr/precompute_summary`, with true counts.
 
-What belongs here: counting reports, failures and tickers without data, and the check that all are there. What does
-not: how a report is made. The original's last step said `completed`, 46 of 46, whatever had happened.
+What belongs here: who was asked for, counting their reports, failures and missing data, and the check that all are
+there. What does not: how a report is made, and why data are missing (fetched.py). The original's last step said
+`completed`, 46 of 46, whatever had happened.
 """
 
 import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
 import dagster as dg
 
 from stocks_pipeline import __version__
-from stocks_pipeline.defs.dr.job_book import newest_jobs
-from stocks_pipeline.defs.dr.master import GROUP, OWNERS, stored_tickers
+from stocks_pipeline.defs.dr.config import TickersConfig
+from stocks_pipeline.defs.dr.fetched import NoData, why_no_data
+from stocks_pipeline.defs.dr.job_book import jobs_of, newest_jobs
+from stocks_pipeline.defs.dr.master import GROUP, OWNERS, UnknownTicker, choose_tickers, stored_tickers
 from stocks_pipeline.defs.evidence import failure, markdown_table
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.domain.jobs import Job, JobStatus
+from stocks_pipeline.domain.tickers import Ticker
 from stocks_pipeline.partitions import mornings
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import Lake
-from stocks_pipeline.upstream.failures import UpstreamError
+from stocks_pipeline.storage.lake import KeyMissing, Lake
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.wording import counted
 
 CHECK = "all_reports_completed"
+NOT_BEGUN = "not begun"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A morning's counts. `by_ticker` says success, failed or skipped, and for the last two why."""
+    """A morning's counts. `by_ticker` says success, failed or skipped, and for the last two why, and in which step."""
 
     status: str
     date: str
+    listed_tickers: int
+    """Active ones of the list."""
     total_tickers: int
+    """Those whose reports were asked for."""
     succeeded: int
     failed: int
     skipped: int
@@ -39,44 +50,95 @@ class Summary:
     next_steps: str
 
 
-def summarise(lake: Lake, day: date) -> Summary:
-    """Count the morning from what is stored.
+def summarise(
+    lake: Lake, day: date, followed: Sequence[Ticker], named: Collection[str], why: Mapping[str, NoData]
+) -> Summary:
+    """Count the morning from what is stored. `named`: receipts asked for now; `why`: what fetches said of the others.
 
     A report counts when its file is there; a ticker whose newest job failed counts as failed although an older report
     of the morning may stand; one without either was never begun.
-
-    Raises:
-        UpstreamError: no list of tickers is stored.
     """
-    tickers = [t.dr for t in stored_tickers(lake) if t.active]
     jobs = newest_jobs(lake, day)
-    found = {name: _state(lake, day, name, jobs.get(name)) for name in tickers}
-    counts = {word: sum(f["status"] == word for f in found.values()) for word in ("success", "failed", "skipped")}
-    whole = counts["success"] == len(tickers)
+    asked = _asked(lake, day, followed, named)
+    found = {name: _state(lake, day, name, jobs.get(name), why.get(name)) for name in asked}
+    counts = Counter(entry["status"] for entry in found.values())
+    active = sum(ticker.active for ticker in followed)
     return Summary(
-        status="completed" if whole else "incomplete" if counts["success"] else "failed",
+        status="completed" if counts["success"] == len(asked) else "incomplete" if counts["success"] else "failed",
         date=day.isoformat(),
-        total_tickers=len(tickers),
+        listed_tickers=active,
+        total_tickers=len(asked),
         succeeded=counts["success"],
         failed=counts["failed"],
         skipped=counts["skipped"],
         by_ticker=found,
-        message=f"{counts['success']} of {len(tickers)} reports are there; "
-        f"{counts['failed']} failed, {counts['skipped']} were not begun.",
-        next_steps="Nothing to do." if whole else f"stocks dead-letters --date {day}; stocks retry dr --date {day}",
+        message=_message(list(found.values()), active),
+        next_steps=_next_steps(day, [entry for entry in found.values() if entry["status"] != "success"]),
     )
 
 
-def _state(lake: Lake, day: date, name: str, job: Job | None) -> dict[str, str]:
-    if job is not None and job.status is JobStatus.FAILED:
-        return {"status": "failed", "class": job.error_class or "", "error": job.error or ""}
-    if lake.exists(layout.report_key(day, name)):
+def _asked(lake: Lake, day: date, followed: Sequence[Ticker], named: Collection[str]) -> list[str]:
+    """Whose reports were asked for, in the list's order: those named now, those counted before, those with a job.
+
+    The scheduler asks for the whole list, and so does a count of a morning of which nothing is known.
+    """
+    jobs = list(jobs_of(lake, day))
+    known = {*named, *_counted_before(lake, day), *(job.ticker for job in jobs)}
+    everyone = not known or any(job.source == "scheduler" for job in jobs)
+    return [t.dr for t in followed if t.dr in known or (everyone and t.active)]
+
+
+def _counted_before(lake: Lake, day: date) -> list[str]:
+    """The tickers of the stored summary: job records are gone after a week, and it is how they are remembered."""
+    try:
+        return list(json.loads(lake.read(layout.precompute_summary_key(day)))["by_ticker"])
+    except (KeyMissing, ValueError, KeyError, TypeError):  # damaged: it is written anew
+        return []
+
+
+def _state(lake: Lake, day: date, name: str, job: Job | None, why: NoData | None) -> dict[str, str]:
+    failed = job is not None and job.status is JobStatus.FAILED
+    if not failed and lake.exists(layout.report_key(day, name)):
         return {"status": "success"}
-    if job is not None and job.status is JobStatus.PENDING and job.error:
-        return {"status": "skipped", "class": job.error_class or "", "error": job.error}
+    status = "failed" if failed else "skipped"
     if not lake.exists(layout.ticker_data_key(day, name)):
-        return {"status": "skipped", "class": "no data", "error": "its prices of the morning are not stored"}
-    return {"status": "skipped", "class": "not begun", "error": "its report was never begun, or is in work"}
+        why = why or NoData("no data", "its prices of the morning were never fetched")
+        return {"status": status, "step": "data", "class": why.kind, "error": why.why}
+    if job is not None and job.error and job.status in {JobStatus.FAILED, JobStatus.PENDING}:
+        return {"status": status, "step": "report", "class": job.error_class or "", "error": job.error}
+    error = "its report was never begun, or is in work"
+    return {"status": status, "step": "report", "class": NOT_BEGUN, "error": error}
+
+
+def _message(found: Sequence[Mapping[str, str]], active: int) -> str:
+    """The counts as a sentence: what is there, then who is not and of which class."""
+    there = sum(entry["status"] == "success" for entry in found)
+    asked = (" that was asked for" if len(found) == 1 else " that were asked for") if len(found) < active else ""
+    parts = [f"{there} of {counted(len(found), 'report')}{asked} {'is' if len(found) == 1 else 'are'} there"]
+    groups: dict[str, Counter[str]] = {}
+    for entry in found:
+        if entry["status"] != "success":
+            groups.setdefault(_group(entry), Counter())[entry["class"]] += 1
+    for group, kinds in sorted(groups.items()):
+        classes = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        parts.append(f"{kinds.total()} {group}" + ("" if group == NOT_BEGUN else f" ({classes})"))
+    listed = f"; the list has {counted(active, 'active ticker')}" if len(found) < active else ""
+    return "; ".join(parts) + listed + "."
+
+
+def _group(entry: Mapping[str, str]) -> str:
+    if entry["status"] == "failed":
+        return "failed"
+    if entry["step"] == "data":
+        return "without data"
+    return NOT_BEGUN if entry["class"] == NOT_BEGUN else "pending"
+
+
+def _next_steps(day: date, missing: Sequence[Mapping[str, str]]) -> str:
+    if not missing:
+        return "Nothing to do."
+    final = all(entry["class"] == FailureKind.PERMANENT for entry in missing)
+    return f"stocks dead-letters --date {day}" + ("" if final else f"; stocks retry dr --date {day}")
 
 
 @dg.asset(
@@ -91,17 +153,27 @@ def _state(lake: Lake, day: date, name: str, job: Job | None) -> dict[str, str]:
         dg.AssetCheckSpec(
             CHECK,
             asset=dg.AssetKey([GROUP, "precompute_summary"]),
-            description="Every active ticker has its report of the morning.",
+            description="Every ticker that was asked for has its report of the morning.",
         )
     ],
 )
-def precompute_summary(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster refuses the subscripted form
-    """How many reports of the morning are there, failed or were not begun, ticker by ticker."""
+def precompute_summary(
+    context: dg.AssetExecutionContext, config: TickersConfig, lake: LakeResource
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster refuses the subscripted form
+    """How many of the reports asked for are there, failed or were not begun, ticker by ticker.
+
+    Run config adds to those asked for; without any they are whoever was asked for before.
+    """
     day, store = date.fromisoformat(context.partition_key), lake.open()
     try:
-        summary = summarise(store, day)
+        followed = stored_tickers(store)
+        chosen = choose_tickers(followed, config.limit, config.tickers) if config.limit or config.tickers else []
     except UpstreamError as error:
         raise failure(error, "There is nothing to sum up") from error
+    except UnknownTicker as error:
+        raise dg.Failure(f"tickers: {error}", allow_retries=False) from error
+    why = why_no_data(context.instance, day, [ticker.dr for ticker in followed])
+    summary = summarise(store, day, followed, [ticker.dr for ticker in chosen], why)
     written = store.write(layout.precompute_summary_key(day), json.dumps(asdict(summary), indent=1).encode())
     missing = [{"ticker": t, **s} for t, s in summary.by_ticker.items() if s["status"] != "success"]
     whole = summary.status == "completed"
@@ -109,6 +181,7 @@ def precompute_summary(context: dg.AssetExecutionContext, lake: LakeResource) ->
         metadata={
             "status": summary.status,
             "total_tickers": summary.total_tickers,
+            "listed_tickers": summary.listed_tickers,
             "succeeded": summary.succeeded,
             "failed": summary.failed,
             "skipped": summary.skipped,
