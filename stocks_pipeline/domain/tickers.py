@@ -82,6 +82,16 @@ class Ticker:
         return EXCHANGE_NAMES.get(self.exchange_mic, self.exchange_mic)
 
 
+def currency_note(listed: str | None, found: Sequence[str]) -> str:
+    """That the bars are in another currency than the list says; empty where they agree or one of the two says nothing.
+
+    The vendor's word counts: its numbers come with it. The list may be mended by whoever reads this.
+    """
+    if listed is None or set(found) <= {listed}:
+        return ""
+    return f"the ticker list says {listed}, the bars are in {' and '.join(found)}"
+
+
 def packaged_tickers() -> tuple[Ticker, ...]:
     """The list that comes with the package, in its order."""
     return parse_tickers(resources.files("stocks_pipeline.domain").joinpath(PACKAGED).read_bytes())

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from stocks_pipeline.defs.dr.company import PATIENCE, CompanyDesk
-from stocks_pipeline.defs.dr.data import COMPANY, LOOKBACK, cutoff, expected_session
+from stocks_pipeline.defs.dr.data import COMPANY, GIVE_UP, LOOKBACK, cutoff, expected_session
 from stocks_pipeline.domain.tickers import Ticker, packaged_tickers, resolve
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.tables import read_metadata, read_table
@@ -161,6 +162,102 @@ def test_what_is_stored_is_logged_again_and_a_damaged_file_fetched_anew(morning:
     morning.feed.forget()
     assert morning.fetch(refetch=True).success
     assert len(morning.feed.symbols_asked) == 3
+
+
+def _late(morning: MorningDesk, *symbols: str) -> None:
+    """Yahoo lacks the newest session of these."""
+    morning.feed.script = lambda s, w: waves(s, replace(w, end=w.end - timedelta(days=1)) if s in symbols else w)
+
+
+def test_a_late_session_is_asked_for_again_and_nothing_else_is(morning: MorningDesk) -> None:
+    """Yahoo was late with one of three: the same morning asks for that one, and once it is there for nobody."""
+    _late(morning, "NVDA")
+    morning.fetch()
+    assert morning.metadata("NVDA19", "ticker_data")["data_date"] == "2025-12-03"
+    morning.feed.forget()
+    morning.fetch()
+    assert morning.feed.symbols_asked == ["NVDA"]
+    _late(morning)
+    morning.feed.forget()
+    morning.clock.advance(3_600)
+    done = morning.fetch()
+    assert morning.feed.symbols_asked == ["NVDA"]
+    assert morning.metadata("NVDA19", "ticker_data")["data_date"] == "2025-12-04"
+    assert all(check.passed for check in done.get_asset_check_evaluations() if check.partition)
+    morning.feed.forget()
+    assert morning.fetch().success
+    assert morning.feed.symbols_asked == []
+
+
+def test_a_session_that_never_came_is_given_up_with_the_next_morning(morning: MorningDesk) -> None:
+    """Up to GIVE_UP after the cutoff Yahoo is asked, then what is stored stays; `refetch` asks all the same."""
+    _late(morning, "NVDA")
+    morning.fetch()
+    passed = morning.clock.now() - cutoff(DAY)
+    morning.feed.forget()
+    morning.clock.advance((GIVE_UP - passed).total_seconds() - 1)
+    morning.fetch()
+    assert morning.feed.symbols_asked == ["NVDA"]
+    morning.feed.forget()
+    morning.clock.advance(2)
+    done = morning.fetch()
+    assert done.success
+    assert morning.feed.symbols_asked == []
+    assert f"{DAY}|NVDA19" in {c.partition for c in done.get_asset_check_evaluations() if not c.passed}
+    morning.fetch(["NVDA19"], refetch=True)
+    assert morning.feed.symbols_asked == ["NVDA"]
+
+
+def test_a_late_session_that_cannot_be_had_now_costs_no_stored_bar(morning: MorningDesk) -> None:
+    """The second try fails: red with the reason, and the bars of the first are still there."""
+    _late(morning, "NVDA")
+    morning.fetch()
+    before = read_table(morning.lake, layout.ticker_data_key(DAY, "NVDA19"))
+    morning.feed.script = lambda s, _: refused(s, FailureKind.TRANSIENT, "503")
+    assert failure_row(morning.fetch(), "NVDA19")[:2] == ["transient", "503"]
+    assert read_table(morning.lake, layout.ticker_data_key(DAY, "NVDA19")).equals(before)
+
+
+def test_company_fields_outlive_a_second_fetch_that_cannot_have_them(morning: MorningDesk) -> None:
+    """What the morning has stored of the company stays when Yahoo has nothing to say, and the note tells both."""
+    morning.company.fields = {"NVDA": {"beta": 1.5}}
+    morning.fetch()
+    morning.company.fields = {"NVDA": down("NVDA", said="no crumb")}
+    morning.fetch(["NVDA19"], refetch=True)
+    assert read_metadata(morning.lake, layout.ticker_data_key(DAY, "NVDA19"))[COMPANY] == '{"beta": 1.5}'
+    shown = morning.metadata("NVDA19", "ticker_data")
+    assert shown["company_fields"] == 1
+    assert "as stored before" in shown["company_note"]
+    assert "no crumb" in shown["company_note"]
+
+
+def test_another_currency_than_the_lists_is_told(morning: MorningDesk) -> None:
+    """The vendor's word counts: stored as it is, a check that warns and a note; the others have neither."""
+    morning.feed.script = lambda s, w: replace(waves(s, w), currency="EUR") if s == "NVDA" else waves(s, w)
+    done = morning.fetch()
+    assert done.success
+    failed = [c for c in done.get_asset_check_evaluations() if c.partition and not c.passed]
+    assert [(c.partition, c.check_name, c.severity.value) for c in failed] == [
+        (f"{DAY}|NVDA19", "bars_consistent", "WARN")
+    ]
+    shown = morning.metadata("NVDA19", "ticker_data")
+    assert shown["currency_note"] == "the ticker list says USD, the bars are in EUR"
+    assert shown["close"].endswith(" EUR")
+    assert "currency_note" not in morning.metadata("DBS19", "ticker_data")
+
+
+@pytest.mark.parametrize(("close", "money", "shown"), [(96_000.0, "VND", "96,000 VND"), (90.84, "USD", "90.84 USD")])
+def test_the_close_is_shown_with_all_its_digits(morning: MorningDesk, close: float, money: str, shown: str) -> None:
+    """Never 9.6e+04: the digits of the report."""
+
+    def bars(symbol: str, window: Window) -> Bars:
+        made = waves(symbol, window)
+        table = made.table.set_column(4, made.table.schema.field(4), pa.array([close] * made.table.num_rows))
+        return replace(made, table=table, currency=money)
+
+    morning.feed.script = bars
+    morning.fetch(["NVDA19"])
+    assert morning.metadata("NVDA19", "ticker_data")["close"] == shown
 
 
 def test_limit_and_names_narrow_the_run(morning: MorningDesk) -> None:

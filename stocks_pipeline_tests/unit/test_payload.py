@@ -145,6 +145,17 @@ def test_the_page_reads_the_payload() -> None:
     assert "15 March 2024, 05:21 UTC" in page.footer
 
 
+def test_a_currency_that_is_not_the_lists_is_told_on_the_page() -> None:
+    """Page and Markdown name both currencies; where they agree, neither says a word about it."""
+    agreed = _payload()
+    other = _payload(replace(sheet(), ticker=replace(TICKER, currency="SGD")))
+    said = "Mind the currency: the ticker list says SGD, the bars are in USD, and so is every price here."
+    assert said in page_of(other).footer
+    assert said in markdown(other)
+    assert page_of(other).session.startswith("Nasdaq · USD · session of ")
+    assert "Mind the currency" not in page_of(agreed).footer + markdown(agreed)
+
+
 def test_sections_are_read_back_without_escapes() -> None:
     """Markdown's backslashes are for Markdown; the page shows the text."""
     [section] = sections_of("**X**\n\n## News\n\nA \\*star\\* \\<b\\>\n- point\n")

@@ -14,10 +14,12 @@ from stocks_pipeline.domain.tickers import (
     Ticker,
     TickerListError,
     UnknownTicker,
+    currency_note,
     packaged_tickers,
     parse_tickers,
     resolve,
 )
+from stocks_pipeline.sandbox.exchanges import exchange_of
 
 SHARED = Path(os.environ.get("STOCKS_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data") / "dr_tickers.csv"
 HEAD = "dr,yahoo,name,exchange_mic,currency,active,sector,note\n"
@@ -52,6 +54,21 @@ def test_the_packaged_list_agrees_with_the_collected_facts() -> None:
         collected = [tuple(fields.values()) for fields in csv.DictReader(lines)]
     ours = [(t.dr, t.yahoo, t.name, t.exchange_mic, t.currency, t.note) for t in packaged_tickers()]
     assert ours == collected
+
+
+def test_a_currency_beside_the_lists_is_told_in_words() -> None:
+    """Nothing where they agree or one is silent; else both, and every one of the bars'."""
+    assert [currency_note("SGD", ["SGD"]), currency_note("SGD", []), currency_note(None, ["USD"])] == ["", "", ""]
+    assert currency_note("USD", ["SGD"]) == "the ticker list says USD, the bars are in SGD"
+    assert currency_note("GBP", ["GBP", "GBp"]) == "the ticker list says GBP, the bars are in GBP and GBp"
+
+
+def test_the_sandbox_quotes_every_ticker_in_the_currency_of_the_list() -> None:
+    """Also the SGX counter that trades in US dollars: the issuer's own page says so of N6M."""
+    for ticker in packaged_tickers():
+        exchange = exchange_of(ticker.yahoo)
+        assert exchange is not None
+        assert exchange.currency == ticker.currency, ticker.dr
 
 
 def test_a_list_with_other_spellings_is_understood() -> None:

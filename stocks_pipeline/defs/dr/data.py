@@ -1,10 +1,14 @@
 """A year of bars of each ticker, as fetched for one morning: the asset `dr/ticker_data`.
 
 What belongs here: the asset, and `TickerFetch`, the work behind one partition. What does not: HTTP (upstream/), the
-list (master.py), and anything computed from the bars (domain/reports/).
+list (master.py), what the page of a partition shows (data_page.py), and anything computed from the bars
+(domain/reports/).
 
 A morning knows what had closed by 05:00 in Bangkok and nothing later, also when it is run again a year on: a bar of a
 session that closed after that is left out. So a report can be made again, and says the same.
+
+What is stored is not asked for again, unless Yahoo was late: bars that lack the newest session are asked for anew by
+every run of that morning until GIVE_UP. Then they stay as they are; `refetch` asks all the same.
 """
 
 import json
@@ -21,12 +25,13 @@ from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.company import CompanyAnswer, CompanyDesk
 from stocks_pipeline.defs.dr.config import FetchConfig
+from stocks_pipeline.defs.dr.data_page import page_checks, page_metadata
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, choose_tickers, run_keys, stored_tickers
-from stocks_pipeline.defs.evidence import failure, lake_failure, markdown_table
+from stocks_pipeline.defs.evidence import failure, lake_failure
 from stocks_pipeline.defs.resources import LakeResource, YahooCompanyResource, YahooResource
 from stocks_pipeline.domain.calendars import UnknownSession, calendar
 from stocks_pipeline.domain.tickers import Ticker, UnknownTicker
-from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
+from stocks_pipeline.fanout import FanOutEvent, Made, fan_out, fan_out_asset
 from stocks_pipeline.partitions import BANGKOK, morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
@@ -35,7 +40,6 @@ from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 
 if TYPE_CHECKING:
     from stocks_pipeline.defs.fetching import PriceFeed
-    from stocks_pipeline.storage.tables import Stored
 
 MORNING = time(5, 0)
 """When the desk fetches, Bangkok time: after New York's close, before anyone reads."""
@@ -43,12 +47,15 @@ MORNING = time(5, 0)
 LOOKBACK = timedelta(days=400)
 """A year and five weeks: the one-year return needs a bar before it, and a long holiday may stand in between."""
 
+GIVE_UP = timedelta(hours=24)
+"""How long after its cutoff a morning asks again for a session that Yahoo did not have: until the next morning."""
+
 COMPANY = "stocks.company"
 EXPECTED = "stocks.expected_session"
 
 CHECKS = {
     "data_fresh": "The newest bar is of the newest session that had closed by 05:00 in Bangkok.",
-    "bars_consistent": "Prices are finite and positive, low ≤ open, close ≤ high, no session twice.",
+    "bars_consistent": "Prices are finite and positive, low ≤ open, close ≤ high, no session twice, the list's money.",
     "scale_continuous": "No close is 100 times off, and no split goes unexplained, against the close before it.",
 }
 
@@ -156,26 +163,47 @@ class TickerFetch:
             raise UpstreamError(
                 FailureKind.PERMANENT, "yahoo", name, f"{ticker.yahoo} has no bar from {window.start} to {window.end}"
             )
-        company = self.companies.ask(ticker.yahoo, cutoff(day), self.stop)
+        company = self._company(key)
         seconds = self.clock.monotonic() - started
         return self._store(day, ticker, self._label(answer, ticker), expected, company, seconds)
 
     def reuse(self, key: str) -> Made | None:
-        """The stored ticker, logged again."""
-        from stocks_pipeline.storage.lake import LakeError
-        from stocks_pipeline.storage.tables import read_metadata, read_table
+        """The stored ticker, logged again; None where there is none, or where Yahoo may have more by now."""
+        from stocks_pipeline.domain.price_rules import stale_prices
 
         day, name = parse_ticker_key(key)
-        stored = layout.ticker_data_key(day, name)
-        if not self.lake.exists(stored):
+        stored = self._stored(key)
+        if stored is None:
+            return None
+        table, company = stored
+        expected = expected_session(self.tickers[name], day)
+        if not stale_prices(table, expected).passed and self.clock.now() < cutoff(day) + GIVE_UP:
+            return None
+        known = CompanyAnswer(company, "" if company else "none is stored with the bars")
+        return self._store(day, self.tickers[name], table, expected, known, None)
+
+    def _stored(self, key: str) -> tuple[Any, dict[str, Any]] | None:
+        """Bars and company as they are stored; None where there are none that can be read."""
+        from stocks_pipeline.storage.lake import LakeError
+        from stocks_pipeline.storage.tables import read_stored
+
+        place = layout.ticker_data_key(*parse_ticker_key(key))
+        if not self.lake.exists(place):
             return None
         try:
-            table, company = read_table(self.lake, stored), json.loads(read_metadata(self.lake, stored)[COMPANY])
+            table, metadata, _ = read_stored(self.lake, place)
+            return table, json.loads(metadata[COMPANY])
         except (LakeError, KeyError, ValueError):  # damaged, or another version's: it is fetched anew
             return None
-        ticker = self.tickers[name]
-        known = CompanyAnswer(company, "" if company else "none is stored with the bars")
-        return self._store(day, ticker, table, expected_session(ticker, day), known, None)
+
+    def _company(self, key: str) -> CompanyAnswer:
+        """What Yahoo says of the company; where it says nothing, what the morning has stored already."""
+        day, name = parse_ticker_key(key)
+        answer = self.companies.ask(self.tickers[name].yahoo, cutoff(day), self.stop)
+        stored = None if answer.fields else self._stored(key)
+        if not stored or not stored[1]:
+            return answer
+        return CompanyAnswer(stored[1], f"as stored before: {answer.note}")
 
     def _label(self, bars: Any, ticker: Ticker) -> Any:
         from stocks_pipeline.defs.labels import label
@@ -197,45 +225,8 @@ class TickerFetch:
         metadata = {COMPANY: json.dumps(dict(company.fields), sort_keys=True), EXPECTED: expected.isoformat()}
         stored = write_table(self.lake, layout.ticker_data_key(day, ticker.dr), table, PRICES, metadata=metadata)
         return Made(
-            metadata={**_metadata(ticker, table, stored, expected, seconds), **_about(company)},
+            metadata=page_metadata(ticker, table, stored, expected, seconds, company),
             data_version=stored.data_version,
-            checks=_checks(table, expected),
+            checks=page_checks(ticker, table, expected),
             reused_from=stored.key if seconds is None else None,
         )
-
-
-def _checks(table: Any, expected: date) -> list[PartitionCheck]:
-    from stocks_pipeline.defs.checks import partition_checks, worst
-    from stocks_pipeline.domain import price_rules as rules
-
-    found = {
-        "data_fresh": rules.stale_prices(table, expected),
-        "bars_consistent": worst(
-            [rules.prices_finite_and_positive(table), rules.ohlc_consistent(table), rules.no_duplicates(table)]
-        ),
-        "scale_continuous": rules.scale_against_previous_close(table),
-    }
-    return partition_checks(found)
-
-
-def _about(company: CompanyAnswer) -> dict[str, Any]:
-    return {"company_fields": len(company.fields), **({"company_note": company.note} if company.note else {})}
-
-
-def _metadata(ticker: Ticker, table: Any, stored: "Stored", expected: date, seconds: float | None) -> dict[str, Any]:
-    from stocks_pipeline.defs.price_metadata import preview
-
-    newest = table.slice(table.num_rows - 1, 1).to_pylist()[0]
-    return {
-        "dagster/partition_row_count": stored.rows,
-        "price_points": stored.rows,
-        "data_date": str(newest["session"]),
-        "expected_session": expected.isoformat(),
-        "company": f"{ticker.name} ({ticker.yahoo}, {ticker.exchange})",
-        "close": f"{newest['close']:,.4g} {newest['currency'] or ''}".strip(),
-        "path": dg.MetadataValue.path(stored.uri),
-        "bytes": stored.size,
-        "preview": markdown_table(preview(table.slice(max(0, table.num_rows - 5)))),
-        "file_changed": stored.changed,
-        **({} if seconds is None else {"seconds_fetch": round(seconds, 3)}),
-    }

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from stocks_pipeline.domain.tickers import Ticker
+from stocks_pipeline.domain.tickers import Ticker, currency_note
 
 Value = float | int | str | date
 
@@ -94,6 +94,11 @@ class FactSheet:
         """Freeze both mappings."""
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
         object.__setattr__(self, "absent", MappingProxyType(dict(self.absent)))
+
+    @property
+    def currency_note(self) -> str:
+        """That the bars' currency is not the ticker list's, in words; empty where they agree."""
+        return currency_note(self.ticker.currency, [self.currency] if self.currency else [])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, dates as ISO text; facts in the sheet's order."""

@@ -58,14 +58,16 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
     """
     sheet = FactSheet.from_dict(payload["facts"])
     made = datetime.fromisoformat(payload["generated_at"])
+    mind = f"Mind the currency: {sheet.currency_note}, and so is every price here. " if sheet.currency_note else ""
+    place = " · ".join(part for part in (sheet.ticker.exchange, sheet.currency) if part)
     return Page(
         ticker=payload["ticker"],
         company=payload["company_name"],
-        session=f"{sheet.ticker.exchange} · session of {long_date(datetime.fromisoformat(payload['session']).date())}",
+        session=f"{place} · session of {long_date(datetime.fromisoformat(payload['session']).date())}",
         stance=payload["stance"],
         key_facts=tuple((label, _shown(sheet, name)) for name, label in KEY_FACTS),
         sections=sections_of(payload["narrative_report"]),
-        footer=f"Written {long_date(made.date())}, {made:%H:%M} UTC by {payload['model'] or 'an unnamed model'}; "
+        footer=f"{mind}Written {long_date(made.date())}, {made:%H:%M} UTC by {payload['model'] or 'an unnamed model'}; "
         f"{len(payload['evidence'])} figures and names traced to stored rows. Not investment advice.",
         language=language,
     )

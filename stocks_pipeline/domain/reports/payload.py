@@ -133,6 +133,8 @@ def markdown(payload: Mapping[str, Any], *, chart: str | None = None) -> str:
     parts.append("## Where the figures come from\n\n" + "\n".join(_source_rows(payload["evidence"], sheet)))
     cost = payload["api_costs"]["usd"]
     paid = f"{cost} USD" if cost is not None else "at a cost the provider did not tell"
+    if note := sheet.currency_note:
+        parts.append(f"Mind the currency: {note}, and so is every price here.")
     parts.append(
         f"Written {payload['generated_at']} by {escaped(payload['model'] or 'an unnamed model')}, {paid}; "
         f"execution {escaped(payload['execution_id'])}. Not investment advice."
