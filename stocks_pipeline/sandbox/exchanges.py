@@ -5,7 +5,7 @@ which days are sessions (domain/calendars.py knows that) and any price.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -99,6 +99,9 @@ SET = Exchange(
     r"[A-Z0-9]{1,8}", ((2.0, 0.01), (10.0, 0.05), (100.0, 0.25), (_ALWAYS, 0.5)), 25.0, "ICT",
 )  # fmt: skip
 
+_COUNTERS = {"N6M.SI": replace(SGX, currency="USD")}
+"""Symbols quoted in another currency than their exchange's. The fund's SGD counter is QL2."""
+
 EXCHANGES = (ASX, NASDAQ, SGX, HKEX, TSE, HOSE, TWSE, SET)
 _BY_SUFFIX = {exchange.suffix: exchange for exchange in EXCHANGES}
 INDICES = {"^AXJO": ASX, "^AORD": ASX, "^GSPC": NASDAQ, "^IXIC": NASDAQ, "^STI": SGX, "^HSI": HKEX, "^N225": TSE}
@@ -106,8 +109,8 @@ INDICES = {"^AXJO": ASX, "^AORD": ASX, "^GSPC": NASDAQ, "^IXIC": NASDAQ, "^STI":
 
 def exchange_of(symbol: str) -> Exchange | None:
     """The exchange of a vendor symbol such as `BHP.AX`, `BRK-B` or `^AXJO`; None if no symbol can look like that."""
-    if symbol in INDICES:
-        return INDICES[symbol]
+    if symbol in INDICES or symbol in _COUNTERS:
+        return INDICES.get(symbol) or _COUNTERS[symbol]
     code, dot, suffix = symbol.rpartition(".")
     exchange = _BY_SUFFIX.get(suffix if dot else "")
     if exchange is None or not re.fullmatch(exchange.pattern, code if dot else symbol):
