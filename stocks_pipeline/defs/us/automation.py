@@ -18,6 +18,12 @@ from stocks_pipeline.partitions import parse_batch_key
 
 SESSION, RESULTS = US.key("validation_batches"), US.key("validation_results")
 
+RETRIES, RETRY_AFTER_S = 2, 900.0
+"""How often a run of results that failed is started anew, and how long after its end: outages pass within minutes."""
+
+TRY_TAG = "stocks/try"
+_RANGE = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
 session_job = dg.define_asset_job(
     "us_validation_session",
     selection=[SESSION],
@@ -55,18 +61,18 @@ def us_validation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
 
 
 def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
-    """Results when a session was opened, the summary when a run of results ended, well or badly."""
+    """Results when a session was opened, the summary when they ended, well or badly, and failed ones once more."""
 
     @dg.sensor(
         name="us_validation_chain",
         jobs=[results_job, summary_job],
         minimum_interval_seconds=CHAIN_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the checks of a session that was opened, and sums it up when they ended.",
+        description="Starts the checks of a session that was opened, sums it up when they ended, retries failed ones.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = (clock or SystemClock()).time()
-        hops = [*_results(context.instance, now), *_summaries(context.instance, now)]
+        hops = [*_results(context.instance, now), *_summaries(context.instance, now), *_retries(context.instance, now)]
         yield from hops
         if not hops:
             yield dg.SkipReason("No session was opened and no check ended in the last day and a half.")
@@ -97,11 +103,32 @@ def _results(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest
 
 def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
     for run in ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S):
-        keys = [run.tags.get(name) for name in ("dagster/partition", "dagster/asset_partition_range_start")]
-        for day in sorted({parse_batch_key(key)[0] for key in keys if key}):
+        for day in _days(run):
             yield dg.RunRequest(
                 run_key=f"us-validation-summary-{day}-{run.run_id}",
                 job_name=summary_job.name,
                 partition_key=day.isoformat(),
                 tags={"source": "chain", "triggered_by": "us_validation_chain"},
             )
+
+
+def _retries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
+    """The newest run of results of each day, once more where it failed: what was checked is only logged again."""
+    newest: dict[date, tuple[float, dg.DagsterRun]] = {}
+    for run in ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S):
+        record = instance.get_run_record_by_id(run.run_id)
+        ended = (record and record.end_time) or now
+        for day in _days(run):
+            newest[day] = max(newest.get(day, (0.0, run)), (ended, run), key=lambda found: found[0])
+    for ended, run in newest.values():
+        tries = int(run.tags.get(TRY_TAG, "1"))
+        if run.status is dg.DagsterRunStatus.FAILURE and tries <= RETRIES and ended + RETRY_AFTER_S <= now:
+            about = {name: run.tags[name] for name in _RANGE if name in run.tags}
+            tags = {"source": "chain", "triggered_by": "us_validation_chain", TRY_TAG: str(tries + 1)}
+            key = f"us-validation-retry-{run.run_id}"
+            yield dg.RunRequest(run_key=key, job_name=results_job.name, tags={**about, **tags, "execution_name": key})
+
+
+def _days(run: dg.DagsterRun) -> list[date]:
+    """The days that a run of results was about."""
+    return sorted({parse_batch_key(key)[0] for name in _RANGE if (key := run.tags.get(name))})
