@@ -165,15 +165,9 @@ def precompute_summary(
     Run config adds to those asked for; without any they are whoever was asked for before.
     """
     day, store = date.fromisoformat(context.partition_key), lake.open()
-    try:
-        followed = stored_tickers(store)
-        chosen = choose_tickers(followed, config.limit, config.tickers) if config.limit or config.tickers else []
-    except UpstreamError as error:
-        raise failure(error, "There is nothing to sum up") from error
-    except UnknownTicker as error:
-        raise dg.Failure(f"tickers: {error}", allow_retries=False) from error
+    followed, named = _named(store, config)
     why = why_no_data(context.instance, day, [ticker.dr for ticker in followed])
-    summary = summarise(store, day, followed, [ticker.dr for ticker in chosen], why)
+    summary = summarise(store, day, followed, named, why)
     written = store.write(layout.precompute_summary_key(day), json.dumps(asdict(summary), indent=1).encode())
     missing = [{"ticker": t, **s} for t, s in summary.by_ticker.items() if s["status"] != "success"]
     whole = summary.status == "completed"
@@ -200,3 +194,19 @@ def precompute_summary(
             )
         ],
     )
+
+
+def _named(lake: Lake, config: TickersConfig) -> tuple[tuple[Ticker, ...], list[str]]:
+    """The stored list, and the receipts that the run config names, if it names any.
+
+    Raises:
+        dagster.Failure: no list is stored, or a name is unknown.
+    """
+    try:
+        followed = stored_tickers(lake)
+        chosen = choose_tickers(followed, config.limit, config.tickers) if config.limit or config.tickers else []
+    except UpstreamError as error:
+        raise failure(error, "There is nothing to sum up") from error
+    except UnknownTicker as error:
+        raise dg.Failure(f"tickers: {error}", allow_retries=False) from error
+    return followed, [ticker.dr for ticker in chosen]
