@@ -20,9 +20,10 @@ def test_a_job_is_complete_before_work_starts() -> None:
 
 
 def test_the_whole_life_of_a_job() -> None:
-    """B13: pending, in progress, completed, with the result that the worker gave."""
+    """B13, B25: pending, in progress, completed, with the result that the worker gave and when."""
     job = Job.new("NVDA19", "x", "manual", NOW).started(NOW).completed({"status": "success"}, NOW)
     assert (job.status, job.attempts, job.result) == (JobStatus.COMPLETED, 1, {"status": "success"})
+    assert job.finished_at == NOW
     assert Job.from_json(job.to_json()) == job
 
 
