@@ -80,6 +80,8 @@ def score_rows(payload: Any) -> list[dict[str, object]]:
 
 def about(report: Report) -> list[tuple[str, str]]:
     """Which session and morning, how it was verified, what it cost, which execution made it."""
+    from stocks_pipeline.domain.reports.fact_units import FactSheet
+
     payload = report.payload
     usd, checked = payload["api_costs"]["usd"], payload["verdict"]["numbers_checked"]
     news = payload.get("news_error") or f"{len(payload['news_items'])} headlines"
@@ -88,6 +90,7 @@ def about(report: Report) -> list[tuple[str, str]]:
         ("session", f"{report.session}, written for the morning of {report.day}"),
         ("verified", f"{checked} numbers, dates and names traced to stored rows and computed again"),
         ("news", news),
+        *([("currency", note)] if (note := FactSheet.from_dict(payload["facts"]).currency_note) else []),
         ("written", f"{report.generated_at:%Y-%m-%d %H:%M} UTC by {payload['model']}; {took}"),
         ("cost", "not told by the provider" if usd is None else f"{usd} USD"),
         ("execution", payload["execution_id"]),

@@ -1,16 +1,18 @@
 import json
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet, Unit
+from stocks_pipeline.domain.reports.facts import build_facts
 from stocks_pipeline.domain.reports.placeholders import Narrative, inject
 from stocks_pipeline.domain.reports.scores import explained, present, score_report
 from stocks_pipeline.domain.reports.share_scores import share_scores, signals
 from stocks_pipeline.domain.reports.weighing import Score, part, scaled, weighed
-from stocks_pipeline_tests.report_cases import TICKER, Problem, Verdict, draft, fact, sheet
+from stocks_pipeline_tests.report_cases import SESSION, TICKER, Problem, Verdict, draft, fact, sheet, walk
 
 QUALITY = ("faithfulness", "completeness", "reasoning", "compliance", "consistency", "overall")
 SHARE = ("technical", "momentum", "liquidity", "selling_pressure", "uncertainty", "fundamental", "valuation")
@@ -148,6 +150,7 @@ def test_uncertainty_uses_its_whole_range() -> None:
             fact("vwap_20", 100.0, Unit.PRICE),
             fact("volume_ratio", ratio, Unit.RATIO),
             fact("atr_percent", swing, Unit.LEVEL),
+            fact("macd", 0.5, Unit.PRICE),
         )["uncertainty"].value
 
     assert of(100.0, 1.0, 2.5) == 0
@@ -155,6 +158,22 @@ def test_uncertainty_uses_its_whole_range() -> None:
     assert of(103.0, 1.0, 2.5) == 5
     assert of(97.0, 1.0, 2.5) == 5
     assert of(115.0, 3.0, 6.0) == 10
+
+
+def test_uncertainty_is_absent_where_nothing_was_traded_or_little_is_stored() -> None:
+    """Not 0.0, which reads as certainty: missing, with the reason, where the reader's scores are shown."""
+
+    def of(count: int, **columns: Any) -> Score:
+        bars = walk(count, **columns)
+        return share_scores(build_facts(TICKER, bars, {}, {}, (), as_of=SESSION, source="s"))["uncertainty"]
+
+    idle = of(250, volume=[1000] * 249 + [0])
+    young = of(99)
+    assert (idle.value, idle.reason) == (None, "distance × volume × range: no share was traded")
+    assert young.value is None
+    assert "needs 100 sessions, 99 are stored" in young.reason
+    assert of(100).value is not None
+    assert "uncertainty" not in present({"uncertainty": idle})
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,10 @@ def report_metadata(written: "Written") -> dict[str, Any]:
         "stance": payload["stance"],
         "session": payload["session"],
         "scores": markdown_table(
-            [{"score": n, "value": round(v, 1)} for n, v in payload["user_facing_scores"].items()]
+            [
+                {"score": name, "value": score["value"], "absent because": score["reason"]}
+                for name, score in payload["score_parts"].items()
+            ]
         ),
         "numbers_checked": payload["verdict"]["numbers_checked"],
         "tries": written.tries,

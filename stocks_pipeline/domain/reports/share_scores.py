@@ -13,7 +13,8 @@ fundamental and valuation. What does not: the quality of the text (scores.py).
 | selling_pressure | close against VWAP 20: below -3 % 9, below -1 % 7, to +1 % 5, to +3 % 3, above 1; high is bad |
 | uncertainty | tanh(0.5493 × x / 0.00075) × 10, x = |close / VWAP 20 - 1| × volume ratio × ATR / close; high is bad. |
 | | 0.5493 is artanh(0.5), so a 3 % distance at usual volume with an ATR of 2.5 % is the middle, 5; none is 0, and it |
-| | comes near 10. (The original's 50 × (1 + tanh) of a number that is never negative could not be below its middle.) |
+| | comes near 10. Absent where nothing was traded (a price that nobody paid is not certain) and below 100 sessions, |
+| | as the MACD is. (The original's 50 × (1 + tanh) of a number that is never negative could not be below its middle.) |
 | fundamental | valuation 30: trailing P/E from 40 (0) to 10 (10); growth 30: revenue and earnings from -10 to +30 %; |
 | | profitability 40: margin from 0 to 25 %, return on equity from 0 to 30 % |
 | valuation | trailing P/E 40, forward P/E 20, both from 40 to 10; price to book 40 from 8 to 1 |
@@ -124,8 +125,8 @@ def _selling_pressure(known: _Known) -> Score:
 
 def _uncertainty(known: _Known) -> Score:
     distance, ratio, swing = _distance(known), known.get("volume_ratio"), known.get("atr_percent")
-    if distance is None or ratio is None or swing is None:
-        why = known.why_not("close", "vwap_20", "volume_ratio", "atr_percent")
+    if distance is None or not ratio or swing is None or known.get("macd") is None:
+        why = known.why_not("close", "vwap_20", "volume_ratio", "atr_percent", "macd") or "no share was traded"
         return weighed("uncertainty", (part("distance × volume × range", None, 100, why),), better="low")
     unrest = abs(distance) / 100 * ratio * swing / 100
     told = f"|{distance:+.4g} %| × {ratio:.4g} × {swing:.4g} % = {unrest:.3g}"
