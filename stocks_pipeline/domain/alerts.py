@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay
+from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay, LateMorning
 
 NAMED: Final = 20
 """Partitions and symbols that a message names; the rest is counted."""
@@ -144,6 +144,23 @@ def of_late(fact: LateDay) -> Alert:
         next_step=f"stocks status --date {fact.day} ; stocks run {fact.market} --date {fact.day}",
         at=fact.now,
         fields={"market": fact.market, "day": fact.day.isoformat(), "closed_at": fact.closed_at.isoformat()},
+        covers=(fact.key,),
+    )
+
+
+def of_late_morning(fact: LateMorning) -> Alert:
+    """A morning without any data calls once; the command that it names fetches and costs nothing."""
+    hours = (fact.now - fact.came_at).total_seconds() / 3600
+    return Alert(
+        key=fact.key,
+        kind=Kind.DAY_LATE,
+        severity=Severity.ERROR,
+        title=f"dr: no data of {fact.day}",
+        detail=f"The morning came {hours:.1f} h ago ({fact.came_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC) and no receipt has ticker_data.",
+        link="/assets/dr/ticker_data?view=partitions",
+        next_step=f"stocks status --date {fact.day} ; stocks run dr --no-reports --date {fact.day}",
+        at=fact.now,
+        fields={"market": "dr", "day": fact.day.isoformat(), "came_at": fact.came_at.isoformat()},
         covers=(fact.key,),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.operations.alerts import Memory, alerts_sensor, open_outbox
 from stocks_pipeline.defs.operations.delivery import CAP_S
 from stocks_pipeline.domain.alerts import Alert, Kind, Severity
@@ -18,6 +19,9 @@ from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline_tests.fake_feed import codes, refused
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
+from stocks_pipeline_tests.morning_desk import MorningDesk, morning, waves
+
+__all__ = ["morning"]
 
 
 class Receiver:
@@ -61,9 +65,9 @@ class Watch:
     def __init__(self, instance: dg.DagsterInstance, defs: dg.Definitions | None = None, *, now: float = 0.0) -> None:
         self.clock = FakeClock(now or datetime.now(UTC).timestamp())
         self.instance, self.cursor = instance, None
-        markets = () if defs is None else (MARKET,)
-        self.sensor = alerts_sensor(markets, self.clock)
         self.repository = (defs or dg.Definitions(assets=[broken], jobs=[broken_job])).get_repository_def()
+        markets = [MARKET] if MARKET.key("daily_prices") in self.repository.asset_graph.get_all_asset_keys() else []
+        self.sensor = alerts_sensor(markets, self.clock)
 
     def tick(self, *, keep_cursor: bool = True) -> str:
         """One look; what it said. Without `keep_cursor` the daemon died before it wrote the cursor down."""
@@ -306,3 +310,29 @@ def test_an_outbox_is_read_where_the_settings_say(instance: dg.DagsterInstance, 
     box = open_outbox(Settings.load(), watch.clock)
     assert box.waiting() == {"webhook": 1}
     box.close()
+
+
+def test_a_morning_that_nothing_ran_on_is_late_once(morning: MorningDesk, receiver: Receiver) -> None:
+    """A28: the schedule was off, or the daemon down: an hour after 05:00 in Bangkok it is told, once, with the command
+    that fetches it and costs nothing; the weekend is not. A morning with data is not late, though a ticker failed.
+    """
+    thursday = cutoff(DAY) - timedelta(days=1)
+    watch = Watch(morning.instance, morning.defs, now=(cutoff(DAY) + timedelta(minutes=58)).timestamp())
+    watch.cursor = Memory(datetime.now(UTC).timestamp(), thursday.timestamp()).text()
+    watch.tick()
+    assert receiver.got == []
+    watch.tick()
+    watch.clock.advance(2 * 86_400)
+    watch.tick()
+    (alert,) = receiver.got
+    assert (alert.kind, alert.key, alert.title) == (Kind.DAY_LATE, "late:dr:2025-12-05", "dr: no data of 2025-12-05")
+    assert "(2025-12-04 22:00 UTC)" in alert.detail
+    assert alert.next_step == "stocks status --date 2025-12-05 ; stocks run dr --no-reports --date 2025-12-05"
+
+    monday = DAY + timedelta(days=3)
+    morning.clock.advance(3 * 86_400)
+    morning.feed.script = lambda symbol, window: refused(symbol) if symbol == "NVDA" else waves(symbol, window)
+    assert not morning.fetch(day=monday).success
+    watch.clock.advance(86_400)
+    watch.tick()
+    assert [a.key for a in receiver.got if a.kind is Kind.DAY_LATE] == ["late:dr:2025-12-05"]

@@ -7,11 +7,14 @@ import pytest
 
 from stocks_pipeline.domain.alert_facts import (
     LATE_AFTER,
+    MORNING_LATE_AFTER,
     WATCHED_SESSIONS,
     Ended,
     FailedCheck,
     FailedRun,
     LateDay,
+    LateMorning,
+    due_mornings,
     late_days,
 )
 from stocks_pipeline.domain.alerts import (
@@ -22,6 +25,7 @@ from stocks_pipeline.domain.alerts import (
     of_checks,
     of_ended,
     of_late,
+    of_late_morning,
     of_run,
 )
 from stocks_pipeline.domain.calendars import calendar
@@ -125,3 +129,27 @@ def test_days_beyond_the_calendar_are_unknown_not_late() -> None:
     """F17: where nobody knows the sessions nobody is called."""
     after = datetime(XASX.last.year + 2, 1, 5, tzinfo=UTC)
     assert late(after, since=after - timedelta(days=3)) == []
+
+
+def five(day: date) -> datetime:
+    """05:00 in Bangkok."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=2)
+
+
+def test_a_morning_is_due_an_hour_after_it_came_on_weekdays_only() -> None:
+    """A28: to the second; neither the weekend nor what came before the watch began; of a long absence a week."""
+    due, since = five(FRIDAY) + MORNING_LATE_AFTER, five(FRIDAY) - timedelta(hours=1)
+    assert due_mornings(five, since, due - timedelta(seconds=1)) == []
+    assert due_mornings(five, since, due) == [(FRIDAY, five(FRIDAY))]
+    assert [day for day, _ in due_mornings(five, since, due + timedelta(days=3))] == [FRIDAY, date(2025, 12, 8)]
+    assert due_mornings(five, five(FRIDAY), due) == []
+    assert len(due_mornings(five, since, due + timedelta(days=60))) == WATCHED_SESSIONS
+
+
+def test_a_late_morning_says_what_fetches_it_for_nothing() -> None:
+    """A28: the command has no reports in it: they cost money, and nobody asked for them."""
+    alert = of_late_morning(LateMorning(FRIDAY, five(FRIDAY), five(FRIDAY) + timedelta(hours=1)))
+    assert (alert.kind, alert.key, alert.link.startswith("/")) == (Kind.DAY_LATE, "late:dr:2025-12-05", True)
+    assert alert.next_step.endswith("stocks run dr --no-reports --date 2025-12-05")
+    assert alert.detail == "The morning came 1.0 h ago (2025-12-04 22:00 UTC) and no receipt has ticker_data."
+    assert Alert.from_json(alert.to_json()) == alert

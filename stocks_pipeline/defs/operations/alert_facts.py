@@ -15,11 +15,22 @@ from dagster._core.storage.asset_check_execution_record import (  # 1.13: no pub
     AssetCheckExecutionRecordStatus,
 )
 
+from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.market import Market
-from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay, late_days
+from stocks_pipeline.domain.alert_facts import (
+    Ended,
+    FailedCheck,
+    FailedRun,
+    LateDay,
+    LateMorning,
+    due_mornings,
+    late_days,
+)
+from stocks_pipeline.partitions import ticker_key, tickers
 from stocks_pipeline.upstream.redaction import redact
 
 PAGE: Final = 200
+DR_DATA: Final = dg.AssetKey(["dr", "ticker_data"])
 DR_SUMMARY: Final = dg.AssetKey(["dr", "precompute_summary"])
 US_SUMMARY: Final = dg.AssetKey(["us", "validation_summary"])
 
@@ -121,6 +132,17 @@ def late(
         stored = {date.fromisoformat(k) for k in instance.get_materialized_partitions(market.key("daily_prices"))}
         found += late_days(market.name, market.calendar(), stored, watched_since, now)
     return found
+
+
+def late_mornings(instance: dg.DagsterInstance, watched_since: datetime, now: datetime) -> list[LateMorning]:
+    """Mornings that came after `watched_since` and of which no ticker has data although it is time."""
+    names = instance.get_dynamic_partitions(tickers().name or "")
+
+    def there(day: date) -> bool:
+        wanted = dg.AssetRecordsFilter(asset_key=DR_DATA, asset_partitions=[ticker_key(day, name) for name in names])
+        return bool(names and instance.fetch_materializations(wanted, limit=1).records)
+
+    return [LateMorning(day, at, now) for day, at in due_mornings(cutoff, watched_since, now) if not there(day)]
 
 
 def ended(instance: dg.DagsterInstance, since: float) -> Iterator[Ended]:

@@ -18,7 +18,7 @@ from stocks_pipeline.defs.market import Market
 from stocks_pipeline.defs.operations import alert_facts
 from stocks_pipeline.defs.operations.delivery import deliver
 from stocks_pipeline.domain import alerts
-from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay
+from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay, LateMorning
 from stocks_pipeline.domain.alerts import Alert
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.outbox import SCHEMA, Outbox
@@ -60,6 +60,8 @@ class Watched:
 
     markets: Sequence[Market]
     checks: Collection[dg.AssetCheckKey]
+    mornings: bool
+    """Whether the desk has mornings of receipts."""
 
 
 def look(instance: dg.DagsterInstance, watched: Watched, outbox: Outbox, memory: Memory, now: datetime) -> list[Alert]:
@@ -67,14 +69,17 @@ def look(instance: dg.DagsterInstance, watched: Watched, outbox: Outbox, memory:
     since = max(memory.looked, now.timestamp() - REACH_S) - OVERLAP_S
     runs = list(alert_facts.failed_runs(instance, since))
     failed = alert_facts.failed_checks(instance, watched.checks, since)
-    late = alert_facts.late(instance, watched.markets, datetime.fromtimestamp(memory.watching, UTC), now)
+    watching = datetime.fromtimestamp(memory.watching, UTC)
+    late = alert_facts.late(instance, watched.markets, watching, now)
+    absent = alert_facts.late_mornings(instance, watching, now) if watched.mornings else []
     ended = list(alert_facts.ended(instance, since))
-    everything: list[FailedRun | FailedCheck | LateDay | Ended] = [*runs, *failed, *late, *ended]
+    everything: list[FailedRun | FailedCheck | LateDay | LateMorning | Ended] = [*runs, *failed, *late, *absent, *ended]
     untold = outbox.untold({fact.key for fact in everything})
     return [
         *(alerts.of_run(fact) for fact in runs if fact.key in untold),
         *alerts.of_checks(fact for fact in failed if fact.key in untold),
         *(alerts.of_late(fact) for fact in late if fact.key in untold),
+        *(alerts.of_late_morning(fact) for fact in absent if fact.key in untold),
         *(alerts.of_ended(fact) for fact in ended if fact.key in untold),
     ]
 
@@ -123,9 +128,10 @@ def alerts_sensor(markets: Sequence[Market], clock: Clock | None = None) -> dg.S
         memory = Memory.of(context.cursor, now.timestamp())
         repository = context.repository_def
         checks = sorted(repository.asset_graph.asset_check_keys) if repository else []
+        mornings = repository is not None and repository.asset_graph.has(alert_facts.DR_DATA)
         outbox = open_outbox(settings, time)
         try:
-            found = look(context.instance, Watched(markets, checks), outbox, memory, now)
+            found = look(context.instance, Watched(markets, checks, mornings), outbox, memory, now)
             # Written down before the cursor moves: a process that dies here looks again and finds them told.
             new = outbox.put(found, settings.alerts.sinks, now.timestamp())
             taken = tell(outbox, settings, time)
