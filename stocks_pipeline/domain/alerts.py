@@ -151,12 +151,13 @@ def of_late(fact: LateDay) -> Alert:
 def of_late_morning(fact: LateMorning) -> Alert:
     """A morning without any data calls once; the command that it names fetches and costs nothing."""
     hours = (fact.now - fact.came_at).total_seconds() / 3600
+    came = f"{hours:.1f} h ago ({fact.came_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
     return Alert(
         key=fact.key,
         kind=Kind.DAY_LATE,
         severity=Severity.ERROR,
         title=f"dr: no data of {fact.day}",
-        detail=f"The morning came {hours:.1f} h ago ({fact.came_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC) and no receipt has ticker_data.",
+        detail=f"The morning came {came} and no receipt has ticker_data.",
         link="/assets/dr/ticker_data?view=partitions",
         next_step=f"stocks status --date {fact.day} ; stocks run dr --no-reports --date {fact.day}",
         at=fact.now,
