@@ -31,6 +31,7 @@ class NarratorResource:
         """
         from stocks_pipeline.domain.reports.answer import response_format
         from stocks_pipeline.upstream.budget import Budget
+        from stocks_pipeline.upstream.claims import Claims
         from stocks_pipeline.upstream.http import RetryPolicy
         from stocks_pipeline.upstream.narrator import Narrator
 
@@ -46,6 +47,7 @@ class NarratorResource:
             limiter=upstream_limiter(settings, "model", llm.concurrency),
             store=store,
             budget=Budget(settings.control_db, llm.budget_usd, clock=clock),
+            claims=Claims(settings.control_db, clock=clock),
             record=record,
             policy=RetryPolicy(attempts=3, budget_s=3 * llm.timeout_s, base_s=1.0),
             timeout_s=llm.timeout_s,

@@ -4,8 +4,9 @@ What belongs here: sending, the order in which an answer is kept, paid for and r
 asking. What does not: the prompt (domain/reports/prompt.py), reading an answer (narrator_answers.py), how many calls
 run at once (the caller), trying again (http.py).
 
-The order of one call: look for a kept answer of the very same question; reserve the worst case of the budget; send;
-keep the raw answer; settle; record. A process may die at any of these points: after `keep` the next one finds the
+The order of one call: look for a kept answer of the very same question; claim the question, and look again, since who
+had the claim before has perhaps bought the answer; reserve the worst case of the budget; send; keep the raw answer;
+settle; record. A process may die at any of these points: after `keep` the next one finds the
 answer, settles and records it under the ids of the call that bought it, and pays nothing. `record` is therefore called
 at least once a call and must take the same `call_id` twice.
 """
@@ -15,12 +16,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.budget import Budget
+from stocks_pipeline.upstream.claims import Claims
 from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Limiter
@@ -63,6 +66,7 @@ class Narrator:
         limiter: charged once a request, before it is sent.
         store: keeps raw answers.
         budget: the day's cap; None: no cap.
+        claims: so that of all who ask the same at once one pays and the others find its answer; None: each asks.
         record: takes one row for every request; the same row may come twice after a crash.
         policy: how often and how long one answer is tried for.
         timeout_s: longest wait for one whole answer.
@@ -85,6 +89,7 @@ class Narrator:
         limiter: Limiter,
         store: AnswerStore,
         budget: Budget | None,
+        claims: Claims | None,
         record: Callable[[LlmCall], None],
         policy: RetryPolicy = DEFAULT_POLICY,
         timeout_s: float = 90.0,
@@ -93,8 +98,8 @@ class Narrator:
     ) -> None:
         self.model = model
         self._schema, self._clock, self._limiter, self._policy = schema, clock, limiter, policy
-        self._store, self._budget, self._record, self._timeout_s = store, budget, record, timeout_s
-        self._price, self._max_tokens = price_of(model, prices), max_tokens
+        self._store, self._budget, self._claims, self._record = store, budget, claims, record
+        self._price, self._max_tokens, self._timeout_s = price_of(model, prices), max_tokens, timeout_s
         self._settings = {"model": model, "temperature": temperature, "max_tokens": max_tokens}
         self._wire = Wire(base_url, api_key, self._settings, schema, clock)
         self._stage = Stage()
@@ -119,6 +124,11 @@ class Narrator:
         kept = self._kept(ask)
         if kept is not None:
             return kept
+        with self._claims.hold(ask.key, call_id, stop=stop) if self._claims else nullcontext():
+            return self._kept(ask) or self._buy(ask, stop)
+
+    def _buy(self, ask: _Ask, stop: threading.Event | None) -> Answer:
+        """The answer from the model. Raises as `write` does."""
         sends = 0
 
         def send(left_s: float) -> Answer:
@@ -131,10 +141,10 @@ class Narrator:
             self._stage.begin(lambda: self._ask_for_leave(attempts=1, stop=stop))
             return call(send, policy=self._policy, limiter=self._limiter, clock=self._clock, stop=stop)
         except StageOver as over:
-            raise replace(over.verdict, subject=subject, attempts=sends) from over
+            raise replace(over.verdict, subject=ask.subject, attempts=sends) from over
         except UpstreamError as error:
             self._stage.failed(error)
-            raise replace(error, subject=subject) from error
+            raise replace(error, subject=ask.subject) from error
 
     def answered(self, messages: Sequence[Mapping[str, str]]) -> bool:
         """Whether an answer to these messages is kept: `write` would send nothing and pay nothing."""

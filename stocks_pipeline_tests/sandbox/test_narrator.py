@@ -15,6 +15,7 @@ import pytest
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.domain.reports.answer import response_format
 from stocks_pipeline.upstream.budget import Budget
+from stocks_pipeline.upstream.claims import Claims
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
 from stocks_pipeline.upstream.limits import Unlimited
@@ -41,8 +42,9 @@ class Desk:
         self.rows: dict[str, LlmCall] = {}
         self.kept: dict[str, bytes] = {}
         self.budget = Budget(path / "control.db", options.pop("cap", Decimal(5)), clock=SystemClock())
+        self.claims = Claims(path / "control.db", clock=SystemClock(), lease_s=2.0, poll_s=0.02)
         self.after_put: Callable[[], None] = lambda: None
-        self._url = url
+        self._url, self.path = url, path
         self.narrator = self.open(**options)
 
     def open(self, **options: Any) -> Narrator:
@@ -50,7 +52,7 @@ class Desk:
         given = {
             "base_url": f"{self._url}/openrouter.ai/api/v1", "api_key": KEY, "model": "openai/gpt-4o-mini",
             "temperature": 0.4, "schema": SCHEMA, "clock": clock, "limiter": Unlimited(clock), "store": self,
-            "budget": self.budget, "record": self.record, "policy": QUICK, "timeout_s": 10.0,
+            "budget": self.budget, "claims": self.claims, "record": self.record, "policy": QUICK, "timeout_s": 10.0,
         } | options  # fmt: skip
         return Narrator(**given)
 
@@ -116,6 +118,54 @@ def test_the_same_question_is_never_paid_for_twice(sandbox: SandboxServer, desk:
     assert desk.write().reused is False
     assert invoice(sandbox) == desk.ledger()
     assert invoice(sandbox)[0] == 3
+
+
+def test_who_asks_the_same_at_once_pays_once(sandbox: SandboxServer, desk: Desk) -> None:
+    """Ten threads of two narrators over one store and one control file: one call, nine who find its answer."""
+    sandbox._admin("POST", "latency", {"chat_s": [0.5, 0.5]})
+    other = desk.open(claims=Claims(desk.path / "control.db", clock=SystemClock(), lease_s=2.0, poll_s=0.02))
+
+    def ask(number: int) -> Answer:
+        narrator = (desk.narrator, other)[number % 2]
+        return narrator.write(prompt(), call_id=f"e{number}/NVDA19", subject="NVDA19", execution_id=f"e{number}")
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(ask, range(10)))
+    other.close()
+    assert sorted(answer.reused for answer in answers) == [False] + [True] * 9
+    assert len({answer.call_id for answer in answers}) == 1
+    assert invoice(sandbox) == desk.ledger() == (1, answers[0].cost_usd)
+    assert desk.budget.spent(datetime.now(UTC).date()) == answers[0].cost_usd
+
+
+def test_whoever_waited_for_a_failure_asks_itself(sandbox: SandboxServer, desk: Desk) -> None:
+    """The first is refused by its vendor, the second is answered: nobody inherits a failure, nobody pays twice."""
+    sandbox._admin("POST", "latency", {"chat_s": [0.3, 0.3]})
+    sandbox.fault("refusal", count=1)
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(lambda _: outcome(desk), range(3)))
+    assert sorted(map(str, outcomes)) == ["False", "True", "permanent"]
+    assert invoice(sandbox) == desk.ledger()
+    assert invoice(sandbox)[0] == 2
+
+
+def outcome(desk: Desk) -> object:
+    """The class of the failure, or whether the answer was another's."""
+    try:
+        return desk.write().reused
+    except UpstreamError as error:
+        return error.kind
+
+
+def test_a_holder_that_died_is_overtaken(sandbox: SandboxServer, desk: Desk) -> None:
+    """Killed while the vendor was at work: the next asks when the lease is over, and not before."""
+    ask = desk.narrator._ask(prompt(), "dead", "e0", "NVDA19")
+    assert desk.claims._take(ask.key, "dead")
+    clock = SystemClock()
+    began = clock.monotonic()
+    assert desk.write().reused is False
+    assert 1.5 < clock.monotonic() - began < 6
+    assert invoice(sandbox)[0] == 1
 
 
 def test_a_crash_after_the_answer_arrived_loses_neither_answer_nor_its_cost(sandbox: SandboxServer, desk: Desk) -> None:
