@@ -6,12 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typst
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stocks_pipeline.domain.reports import render
 from stocks_pipeline.domain.reports.answer import POINT_LENGTH, SECTION_LENGTH
 from stocks_pipeline.domain.reports.chart import ChartTitle, draw_chart
+from stocks_pipeline.domain.reports.letters import NAMELESS, REMARK, legible
 from stocks_pipeline.domain.reports.page import Page, Section
 from stocks_pipeline.domain.reports.render import RenderError, report_pdf, svg_to_png
+from stocks_pipeline.domain.reports.svg import FONTS, plain
 from stocks_pipeline_tests.report_cases import walk
 
 TITLE = ChartTitle("NVDA19", "NVIDIA Corporation", "Nasdaq", "USD")
@@ -158,7 +163,53 @@ def test_threads_share_the_compiler() -> None:
 def test_every_font_has_its_licence() -> None:
     """What is shipped may be shipped: a licence text beside each family."""
     folder = render._HERE / "fonts"
-    fonts = {path.name.partition("-")[0].partition(".")[0] for path in folder.glob("*.ttf")}
+    fonts = {path.name.partition("-")[0].partition(".")[0] for path in folder.glob("*.[ot]tf")}
     licences = {path.stem.removeprefix("LICENSE-") for path in folder.glob("LICENSE-*.txt")}
     assert {name.removesuffix("Sans") if name == "DejaVuSans" else name for name in fonts} == licences
-    assert "SIL OPEN FONT" in (folder / "LICENSE-NotoSansThai.txt").read_text().upper()
+    for family in ("NotoSansThai", "NotoSansCJKSubset"):
+        assert "SIL OPEN FONT" in (folder / f"LICENSE-{family}.txt").read_text().upper()
+
+
+@pytest.mark.parametrize("name", ["腾讯控股有限公司", "騰訊控股", "任天堂株式会社", "삼성전자 주식회사", "บริษัท ปตท."])
+def test_names_of_asia_are_drawn_with_letters(name: str) -> None:
+    """Every character is in a shipped font, and the picture changes with each: no row of equal boxes."""
+
+    def drawn(company: str) -> bytes:
+        return svg_to_png(draw_chart(walk(30), ChartTitle("T", company)), ppi=30)
+
+    assert plain(name) == name
+    assert drawn(name) != drawn(name[1] + name[0] + name[2:])
+    assert render._cleaned(_page(company=name))["company"] == name
+
+
+def test_what_no_font_has_is_said_and_never_a_box() -> None:
+    """A name beside its ticker gives way to a note; within a text a mark stands for the run, explained below."""
+    cleaned = render._cleaned(_page(company="हिन्दी Ltd", sections=(Section("News", ("Reads 𠮷野家 today.",)),)))
+    assert cleaned["company"] == NAMELESS
+    assert cleaned["sections"] == [{"title": "News", "paragraphs": ["Reads […]野家 today."], "points": []}]
+    assert str(cleaned["footer"]).endswith(REMARK)
+    assert REMARK not in str(render._cleaned(_page())["footer"])
+    assert NAMELESS in draw_chart(walk(30), ChartTitle("T", "हिन्दी Ltd"))
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_any_text_becomes_one_that_the_fonts_have(text: str) -> None:
+    """Cleaned once is cleaned: nothing is left that would be a box, and what was shown is not touched again."""
+    assert plain(plain(text)) == plain(text)
+    assert legible(plain(text)) == plain(text)
+
+
+def test_the_pages_look_does_not_depend_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typst is given the shipped families and no other, neither the system's nor its own."""
+    given: list[list[str]] = []
+
+    def fonts(**wanted: object) -> typst.Fonts:
+        made = fonts_of_typst(**wanted)  # type: ignore[arg-type]
+        given.append(made.families())
+        return made
+
+    fonts_of_typst = typst.Fonts
+    monkeypatch.setattr(typst, "Fonts", fonts)
+    render._compiler.__wrapped__()
+    assert [set(families) for families in given] == [set(FONTS.split(", "))]

@@ -42,7 +42,7 @@ from stocks_pipeline.domain.reports.chart_panels import (
 from stocks_pipeline.domain.reports.chart_series import series
 from stocks_pipeline.domain.reports.display import MONTHS, long_date
 from stocks_pipeline.domain.reports.fact_units import FactSheet
-from stocks_pipeline.domain.reports.svg import Canvas, Panel, shortened, tick_decimals, ticks
+from stocks_pipeline.domain.reports.svg import Canvas, Panel, shortened, shown_name, tick_decimals, ticks
 
 _MARGIN = 14.0
 _NAME_COLUMNS, _TICKER_COLUMNS = 52, 16
@@ -106,7 +106,7 @@ def draw_chart(bars: Any, title: ChartTitle, *, decimals: int | None = None, hea
 def _heading(frame: Frame, title: ChartTitle, last: str) -> None:
     canvas, data = frame.canvas, frame.data
     ticker = shortened(title.ticker, _TICKER_COLUMNS)
-    company = shortened(title.company, _NAME_COLUMNS)
+    company = shortened(shown_name(title.company), _NAME_COLUMNS)
     canvas.heading(LEFT, 34, ((ticker, 24, INK, True), (company, 16, SOFT, False)))
     where = (title.exchange, title.currency or "", long_date(data.sessions[-1]))
     canvas.text(LEFT, 58, " · ".join(part for part in where if part), size=12, fill=FAINT)

@@ -21,8 +21,9 @@ from typing import Literal
 
 import typst
 
+from stocks_pipeline.domain.reports.letters import FOLDER, REMARK, UNSHOWN
 from stocks_pipeline.domain.reports.page import Page
-from stocks_pipeline.domain.reports.svg import plain
+from stocks_pipeline.domain.reports.svg import plain, shown_name
 
 PNG_PPI = 120.0
 """An SVG's unit is 1/96 inch: the chart of 1,100 by 760 becomes 1,375 by 950 pixels. 40 ms of CPU, 27 at 96."""
@@ -57,14 +58,19 @@ def report_pdf(page: Page, chart_svg: str, *, created: datetime) -> bytes:
 
 
 def _cleaned(page: Page) -> dict[str, object]:
-    return {
-        **{name: plain(value) for name, value in asdict(page).items() if isinstance(value, str)},
+    shown = {name: plain(value) for name, value in asdict(page).items() if isinstance(value, str)}
+    made: dict[str, object] = {
+        **shown,
+        "company": shown_name(page.company),
         "key_facts": [[plain(name), plain(value)] for name, value in page.key_facts],
         "sections": [
             {"title": plain(section.title), "paragraphs": _plain(section.paragraphs), "points": _plain(section.points)}
             for section in page.sections
         ],
     }
+    if UNSHOWN in json.dumps(made, ensure_ascii=False):
+        made["footer"] = f"{shown['footer']} {REMARK}"
+    return made
 
 
 def _plain(texts: Sequence[str]) -> list[str]:
@@ -74,8 +80,8 @@ def _plain(texts: Sequence[str]) -> list[str]:
 @cache
 def _compiler() -> typst.Compiler:
     """One for the process: its fonts are read once, 30 to 60 ms."""
-    fonts = typst.Fonts(font_paths=[_HERE / "fonts"])
-    return typst.Compiler(root=_HERE / "fonts", font_paths=fonts, package_path=_HERE / "fonts")
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FOLDER])
+    return typst.Compiler(root=FOLDER, font_paths=fonts, package_path=FOLDER)
 
 
 def _compile(

@@ -15,22 +15,33 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
+from stocks_pipeline.domain.reports.letters import NAMELESS, UNSHOWN, legible
+
 Floats = npt.NDArray[np.float64]
 
-FONTS = "DejaVu Sans, Noto Sans Thai"
-"""The families shipped beside this file; a system's own font serves only characters that neither has."""
+FONTS = "DejaVu Sans, Noto Sans Thai, Noto Sans CJK Subset"
+"""The families shipped beside this file."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # controls, bidi and zero-width marks, surrogates, private use, unassigned
+_SELECTORS = {chr(point) for point in range(0xFE00, 0xFE10)}  # they choose a look; no font here has two
 _STEPS = (1.0, 2.0, 5.0, 10.0)  # no 2.5: it needs a digit more than the prices beside it
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
 def plain(text: str) -> str:
-    """One line of visible characters: what a company's name may bring into a picture or a page.
+    """One line of characters that can be shown: what a company's name may bring into a picture or a page.
 
-    Control, bidirectional and zero-width characters go (XML 1.0 forbids some of them), white space becomes one space.
+    Control, bidirectional and zero-width characters go (XML 1.0 forbids some of them), white space becomes one space,
+    and letters.UNSHOWN stands for what the shipped fonts lack. Composed form, as fonts have it.
     """
-    visible = (" " if char.isspace() else char for char in text)
-    return " ".join("".join(char for char in visible if unicodedata.category(char) not in _HIDDEN).split())
+    spaced = (" " if char.isspace() else char for char in unicodedata.normalize("NFC", text))
+    visible = "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN and char not in _SELECTORS)
+    return legible(" ".join(visible.split()))
+
+
+def shown_name(name: str) -> str:
+    """A company's name cleaned, or letters.NAMELESS: half a name would be another one."""
+    cleaned = plain(name)
+    return NAMELESS if UNSHOWN in cleaned else cleaned
 
 
 def columns(text: str) -> int:
