@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib stocks_pipeline > /dev/null || true
 	@touch $(READY)
 
-demo: $(READY) ## An ASX day and a morning of reports, offline: REPLAY=dir DATE=2025-12-05 runs recorded real data
+demo: $(READY) ## An ASX day, a morning of reports, a check of US prices, offline: REPLAY=dir DATE=2025-12-05 runs recorded data
 	@$(BIN)/stocks demo $(if $(REPLAY),--replay $(REPLAY)) $(if $(DATE),--date $(DATE)) $(ARGS)
 
 dev: $(READY) ## The Dagster UI on the same data, with the daemon: http://127.0.0.1:3000

@@ -199,10 +199,13 @@ def demo(
     replay: Annotated[
         str | None, typer.Option(metavar="DIR", help="A folder of recorded real data to run instead.")
     ] = None,
-    only: Annotated[str | None, typer.Option(metavar="MARKET", help="Only one of them: asx or dr.")] = None,
+    only: Annotated[str | None, typer.Option(metavar="MARKET", help="Only one of them: asx, dr or us.")] = None,
     as_json: Json = False,
 ) -> None:
-    """A whole ASX day (about 2,000 companies) and a morning of reports against the sandbox, offline, in a minute.
+    """An ASX day of some 2,000 companies, a morning of reports, a check of US prices: offline, in a minute.
+
+    Everything is asked of the sandbox. In its validation session a second vendor differs on purpose, and its minute is
+    two seconds, so that you see the limiter wait without waiting with it.
 
     For example:
 
@@ -223,7 +226,7 @@ def dev(
     replay: Annotated[str | None, typer.Option(metavar="DIR", help="The desk of `stocks demo --replay DIR`.")] = None,
 ) -> None:
     """The Dagster UI and daemon on this desk's data, with the sandbox beside them unless STOCKS_UPSTREAM=live."""
-    from stocks_pipeline.cli.demo import run_dev
+    from stocks_pipeline.cli.dev import run_dev
 
     raise typer.Exit(run_dev(port, replay))
 
@@ -231,6 +234,6 @@ def dev(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def sandbox(context: typer.Context) -> None:
     """Only the offline upstreams, with any option of theirs, such as `--fault 429,share=0.3`; `--help` lists them."""
-    from stocks_pipeline.cli.demo import run_sandbox
+    from stocks_pipeline.cli.dev import run_sandbox
 
     raise typer.Exit(run_sandbox(context.args))

@@ -1,20 +1,17 @@
-"""`stocks demo`, `stocks dev`, `stocks sandbox`: the first minutes of a newcomer.
+"""`stocks demo`: the first minute of a newcomer, offline.
 
-What belongs here: putting a sandbox beside a command and saying what to try next. What does not: running a day
-(run.py).
+What belongs here: which parts run, on which day, and what to try next. What does not: running a day (run.py) or a
+morning (run_morning.py), the part that checks (demo_validation.py), the servers (dev.py).
 """
 
 import dataclasses
-import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stocks_pipeline.cli import desk, sandbox_process
-from stocks_pipeline.cli.output import Exit, console, fail, print_json, print_next, print_table, say
+from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
 from stocks_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,12 +20,32 @@ if TYPE_CHECKING:
 
 LATENCY_MS = 100
 """What one call to the demo's sandbox takes on average, as a real vendor's would."""
-PACE = ("--latency-ms", str(LATENCY_MS), "--news-latency", "0.2-0.5", "--chat-latency", "0.5-1.0")
+MINUTE_S = 2.0
+"""A minute of the second vendor's in the demo's sandbox, in seconds: its credits come back thirty times as fast."""
+PACE = (
+    *("--latency-ms", str(LATENCY_MS), "--news-latency", "0.2-0.5", "--chat-latency", "0.5-1.0"),
+    *("--credit-minute-s", str(MINUTE_S)),
+)
 """The model and the news feed are a tenth as slow as real ones: a demo shows what happens, not how long it takes."""
-PARTS = {"asx": "One ASX day", "dr": "one morning of reports"}
+PARTS = {"asx": "One ASX day", "dr": "one morning of reports", "us": "one check of US prices by a second vendor"}
 DEMO = "stocks demo"
 RECENT = timedelta(days=7)
-"""How old the newest recorded bar may be for a morning to be worth running."""
+"""How old the newest recorded bar may be for a part of the demo to be worth running."""
+
+
+class Made(Protocol):
+    """What became of one part."""
+
+    @property
+    def code(self) -> Exit: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def report(self) -> Any: ...  # says a headline()
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 def demo_settings(replay: str | None) -> Settings:
@@ -47,41 +64,73 @@ def demo_settings(replay: str | None) -> Settings:
 
 
 def run_demo(day_text: str | None, replay: str | None, only: str | None, *, as_json: bool) -> Exit:
-    """One ASX day and one morning of reports through Dagster, then a table of both and three things to try."""
+    """An ASX day, a morning of reports and a validation session through Dagster, then a table and things to try."""
     if only not in {None, *PARTS}:
         fail(f"--only: {only!r}; valid: {', '.join(PARTS)}", Exit.USAGE)
     usual, found = desk.settings().home, demo_settings(replay)
-    day, morning = _days(day_text, only)
-    wanted = [part for part in PARTS if only in {None, part}]
+    days = _days(day_text, [part for part in PARTS if only in {None, part}])
     if not as_json:
         world = "replayed real data" if replay else "a simulated market"
-        say(f"{' and '.join(PARTS[part] for part in wanted)}, {day}, from {world}, in {found.home}")
-    skipped = why_no_morning(found, replay, morning) if "dr" in wanted else None
-    if skipped and not as_json:
-        say(f"DR is skipped: {skipped}", style="yellow")
-    parts: dict[str, DayOutcome | MorningOutcome] = {}
-    with sandbox_process.running(found, replay=replay, today=day, more=PACE):
-        if "asx" in wanted:
-            parts["asx"] = _asx(found, day, as_json=as_json)
-        if "dr" in wanted and not skipped and _goes_on(parts):
-            parts["dr"] = _dr(found, morning, as_json=as_json)
+        say(f"{_and([PARTS[part] for part in days])}, {max(days.values())}, from {world}, in {found.home}")
+    with sandbox_process.running(found, replay=replay, today=max(days.values()), more=PACE):
+        skipped = {part: why for part, day in days.items() if (why := _why_not(found, replay, part, day))}
+        wanted = {part: day for part, day in days.items() if part not in skipped}
+        parts = dict(_made(found, wanted, replay, as_json=as_json))
     if as_json:
         print_json({**{name: made.to_dict() for name, made in parts.items()}, "skipped": skipped})
-    elif parts and _goes_on(parts):
+        return _ended(parts)
+    for part, why in skipped.items():
+        say(f"{part.upper()} is skipped: {why}", style="yellow")
+    if parts and _goes_on(parts):
         print_table("The demo", [_row(name, made) for name, made in parts.items()])
         home = "" if found.home == usual else f"STOCKS_HOME={found.home} "
-        print_next(_things_to_try(home, parts, day, replay))
+        print_next(_things_to_try(home, parts, days, replay))
     return _ended(parts)
 
 
-def _days(text: str | None, only: str | None) -> tuple[date, date]:
-    """The session and the morning: the same day, so that the sandbox has one date."""
+def on_the_sandboxs_clock(found: Settings) -> Settings:
+    """The same desk with the minute of the sandbox that answers: its credits come back no sooner than that."""
+    if found.upstream == "live":
+        return found
+    minute_s = float(sandbox_process.credits_of(found)["minute_s"])
+    return dataclasses.replace(found, second_vendor=dataclasses.replace(found.second_vendor, minute_s=minute_s))
+
+
+def _made(
+    found: Settings, days: Mapping[str, date], replay: str | None, *, as_json: bool
+) -> Iterator[tuple[str, Made]]:
+    """The parts one after the other, each told when it is over; none after a Ctrl-C."""
+    from stocks_pipeline.cli.demo_validation import checked
+
+    for part, day in days.items():
+        made: Made
+        if part == "us":
+            recorded = replay is not None and any(Path(replay).glob("twelve_data_*.parquet"))
+            made = checked(on_the_sandboxs_clock(found), day, spoil=not recorded, as_json=as_json)
+        else:
+            made = (_asx if part == "asx" else _dr)(found, day, as_json=as_json)
+        yield part, made
+        if made.code is Exit.INTERRUPTED:
+            return
+
+
+def _days(text: str | None, wanted: Sequence[str]) -> dict[str, date]:
+    """The day of each part: that of the first, so that the sandbox has one date; New York may close later."""
     from stocks_pipeline.cli.mornings import morning_named
 
-    if only == "dr":
-        return morning_named(text), morning_named(text)
-    day = desk.session_named(text, desk.market_named("asx"))
-    return day, morning_named(day.isoformat())
+    first = morning_named(text) if wanted[0] == "dr" else desk.session_named(text, desk.market_named(wanted[0]))
+    us = desk.market_named("us")
+    meant = {"asx": first, "dr": first, "us": desk.newest_session(us, first)}
+    return {part: meant[part] for part in wanted}
+
+
+def _why_not(found: Settings, replay: str | None, part: str, day: date) -> str | None:
+    """Why a part cannot be run here; None where it can."""
+    if part == "dr":
+        return why_no_morning(found, replay, day)
+    if part == "us":
+        return why_no_check(found, replay, day)
+    return None
 
 
 def _asx(found: Settings, day: date, *, as_json: bool) -> "DayOutcome":
@@ -105,30 +154,56 @@ def _dr(found: Settings, day: date, *, as_json: bool) -> "MorningOutcome":
 
 def why_no_morning(found: Settings, replay: str | None, day: date) -> str | None:
     """Why the recording holds nothing for the morning; None where it does, and in the simulated market."""
-    if replay is None:
-        return None
-    import pyarrow.dataset as ds
-
     from stocks_pipeline.cli.mornings import followed
 
-    names = [ticker.yahoo for ticker in followed(found) if ticker.active]
-    for file in sorted(Path(replay).glob("yahoo_*.parquet")):
-        recorded = ds.dataset(file)
-        known = recorded.to_table(columns=["date"], filter=ds.field("symbol").isin(names))["date"].to_pylist()
-        if any(day - RECENT <= _date(one) < day for one in known):
-            return None
+    if replay is None or _recorded(replay, [ticker.yahoo for ticker in followed(found) if ticker.active], day):
+        return None
     return f"{replay} holds no bars of the receipts in the {RECENT.days} days before {day}"
+
+
+def why_no_check(found: Settings, replay: str | None, day: date) -> str | None:
+    """Why there is no check by the second vendor: nothing recorded, or a sandbox whose minutes are real ones."""
+    from stocks_pipeline.upstream.strategy_files import StrategyFiles
+
+    minute_s = on_the_sandboxs_clock(found).second_vendor.minute_s
+    if minute_s > MINUTE_S:
+        commands = f"stocks run us --date {day} ; stocks validate --date {day}"
+        return (
+            f"the sandbox at {found.sandbox_url} was there before and its minute lasts {minute_s:g} s. "
+            f"End it and try again, or take the time: {commands}"
+        )
+    if replay is None:
+        return None
+    symbols = [company.code for company in StrategyFiles(found.strategies).fetch().listing.companies]
+    if _recorded(replay, symbols, day + timedelta(days=1)):
+        return None
+    return f"{replay} holds no bars of the strategies' symbols in the {RECENT.days} days up to {day}"
+
+
+def _recorded(replay: str, names: Sequence[str], before: date) -> bool:
+    """Whether the recording holds bars of any of them in the days before."""
+    import pyarrow.dataset as ds
+
+    for file in sorted(Path(replay).glob("yahoo_*.parquet")):
+        table = ds.dataset(file).to_table(columns=["date"], filter=ds.field("symbol").isin(names))
+        if any(before - RECENT <= _date(one) < before for one in table["date"].to_pylist()):
+            return True
+    return False
 
 
 def _date(moment: date) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def _goes_on(parts: "Mapping[str, DayOutcome | MorningOutcome]") -> bool:
+def _and(texts: Sequence[str]) -> str:
+    return f"{', '.join(texts[:-1])} and {texts[-1]}" if len(texts) > 1 else texts[0]
+
+
+def _goes_on(parts: Mapping[str, Made]) -> bool:
     return all(made.code is not Exit.INTERRUPTED for made in parts.values())
 
 
-def _ended(parts: "Mapping[str, DayOutcome | MorningOutcome]") -> Exit:
+def _ended(parts: Mapping[str, Made]) -> Exit:
     """A demo that shows failed symbols truthfully has worked; only one of which nothing is there has failed."""
     codes = [made.code for made in parts.values()]
     if Exit.INTERRUPTED in codes:
@@ -136,60 +211,24 @@ def _ended(parts: "Mapping[str, DayOutcome | MorningOutcome]") -> Exit:
     return Exit.OK if {Exit.OK, Exit.PARTIAL} & set(codes) else Exit.FAILURE
 
 
-def _row(name: str, made: "DayOutcome | MorningOutcome") -> dict[str, object]:
+def _row(name: str, made: Made) -> dict[str, object]:
     return {"part": name, "came to": made.report.headline(), "seconds": round(made.seconds, 1)}
 
 
 def _things_to_try(
-    home: str, parts: "Mapping[str, DayOutcome | MorningOutcome]", day: date, replay: str | None
+    home: str, parts: Mapping[str, Made], days: Mapping[str, date], replay: str | None
 ) -> list[tuple[str, str]]:
     from stocks_pipeline.cli.run_morning import MorningOutcome, example
 
     morning = parts.get("dr")
     name = example(morning.report) if isinstance(morning, MorningOutcome) else None
+    stocks = f"{home}.venv/bin/stocks"
     steps = [("see it in the Dagster UI", f"make dev{f' REPLAY={replay}' if replay else ''}")]
-    steps += [("read a report", f"{home}.venv/bin/stocks report {name}")] if name else []
-    steps += [("ask the data", f'{home}.venv/bin/stocks sql "{_query(day)}"')] if "asx" in parts else []
-    return [*steps, ("break it on purpose, then heal it", "see “When something fails” in README.md")][:3]
-
-
-def run_dev(port: int, replay: str | None) -> int:
-    """The UI and the daemon until Ctrl-C."""
-    found = demo_settings(replay) if replay else desk.settings()
-    desk.enter(found)
-    workspace = ["-w", "workspace.yaml"] if Path("workspace.yaml").exists() else ["-m", "stocks_pipeline.definitions"]
-    dagster = str(Path(sys.executable).parent / "dagster")
-    with sandbox_process.running(found, replay=replay, more=PACE):
-        console.print(
-            f"Dagster UI: http://127.0.0.1:{port}   desk: {found.home}   upstream: {found.upstream}", highlight=False
-        )
-        return _until_stopped([dagster, "dev", *workspace, "--host", "127.0.0.1", "--port", str(port)])
-
-
-def _until_stopped(line: Sequence[str]) -> int:
-    """Run `dagster dev` or the sandbox until it ends, or until Ctrl-C or a TERM, and leave no process behind.
-
-    `dagster dev` heeds only SIGINT, and a shell that starts us in the background has it ignored, which a child
-    inherits: a second daemon on the same DAGSTER_HOME was the result. Handling both here gives the child the default.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    child = subprocess.Popen(line)  # noqa: S603 - our own environment's command
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.send_signal(signal.SIGINT)
-    try:
-        child.wait(30)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        child.kill()
-        child.wait()
-    return 0
-
-
-def run_sandbox(arguments: Sequence[str]) -> int:
-    """The sandbox in a process of its own, at the desk's address unless told otherwise."""
-    return _until_stopped(sandbox_process.command(desk.settings(), more=arguments))
+    steps += [("read a report", f"{stocks} report {name}")] if name else []
+    if "us" in parts:
+        steps += [("see who differs, and why", f"{stocks} validation results --date {days['us']}")]
+    steps += [("ask the data", f'{stocks} sql "{_query(days["asx"])}"')] if "asx" in parts else []
+    return [*steps, ("break it on purpose, then heal it", "see “When something fails” in README.md")]
 
 
 def _query(day: date) -> str:

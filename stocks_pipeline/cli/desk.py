@@ -115,16 +115,11 @@ def session_named(text: str | None, market: "Market") -> date:
 
     The clock is read here, at the edge, to choose what a person most likely wants, and the choice is printed.
     """
-    from stocks_pipeline.clock import SystemClock
     from stocks_pipeline.partitions import FIRST_DAY
 
     known = market.calendar()
     if text is None:
-        present = SystemClock().now()
-        day = min(present.date(), known.last)
-        while not known.is_session(day) or known.close_at(day) > present:
-            day = known.previous_session(day)
-        return day
+        return newest_session(market, known.last)
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -139,6 +134,17 @@ def session_named(text: str | None, market: "Market") -> date:
             f"--date: {day} is not there yet: the newest partition is {market.sessions.get_last_partition_key()}",
             Exit.USAGE,
         )
+    return day
+
+
+def newest_session(market: "Market", until: date) -> date:
+    """The newest session of the market that has closed, on `until` or before."""
+    from stocks_pipeline.clock import SystemClock
+
+    known, present = market.calendar(), SystemClock().now()
+    day = min(present.date(), until)
+    while not known.is_session(day) or known.close_at(day) > present:
+        day = known.previous_session(day)
     return day
 
 

@@ -1,14 +1,15 @@
 """The sandbox beside a command: found running, or started and ended with it.
 
-What belongs here: the child process and its health. What does not: the sandbox itself, which is reached by its module
-name in a process of its own, never imported.
+What belongs here: the child process, its health, and what the commands ask of it. What does not: the sandbox itself,
+which is reached by its module name in a process of its own, never imported.
 """
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -31,8 +32,10 @@ def healthy(url: str) -> bool:
 def command(
     found: Settings, *, replay: str | None = None, today: date | None = None, more: Sequence[str] = ()
 ) -> list[str]:
-    """The command line of the sandbox for this desk."""
-    where = urlsplit(found.sandbox_url)
+    """The command line of the sandbox for this desk: its address, and the second vendor's plan that the desk has."""
+    from stocks_pipeline.domain.plans import plan_named
+
+    where, plan = urlsplit(found.sandbox_url), plan_named(found.second_vendor.plan)
     line = [
         sys.executable,
         "-m",
@@ -41,6 +44,10 @@ def command(
         where.hostname or "127.0.0.1",
         "--port",
         str(where.port or 80),
+        "--credits-per-minute",
+        str(plan.credits_per_minute),
+        "--credits-per-day",
+        str(plan.credits_per_day or 0),
     ]
     line += ["--replay", replay] if replay else []
     line += ["--today", today.isoformat()] if today else []
@@ -90,6 +97,27 @@ def set_world(found: Settings, replay: str | None, today: date | None) -> None:
         httpx.post(
             f"{found.sandbox_url}/_admin/today", json={"today": today.isoformat()}, timeout=5.0
         ).raise_for_status()
+
+
+def credits_of(found: Settings) -> dict[str, Any]:
+    """The second vendor's own count of this desk's credits: `minute_s`, `used`, `worst_window` and more."""
+    counted: dict[str, Any] = httpx.get(f"{found.sandbox_url}/_admin/credits", timeout=5.0).raise_for_status().json()
+    return counted
+
+
+@contextmanager
+def spoilt(found: Settings, faults: Sequence[Mapping[str, object]]) -> Iterator[None]:
+    """These faults in force for the length of the block, besides those that are; afterwards only those again."""
+    url = f"{found.sandbox_url}/_admin/faults"
+    before = httpx.get(url, timeout=5.0).raise_for_status().json()["faults"]
+    httpx.post(url, json=list(faults), timeout=5.0).raise_for_status()
+    try:
+        yield
+    finally:
+        # There is no taking back a single one; the counts of the others begin anew.
+        httpx.delete(url, timeout=5.0)
+        standing = [{k: v for k, v in fault.items() if k not in {"matched", "struck"}} for fault in before]
+        httpx.post(url, json=standing, timeout=5.0)
 
 
 def _await(child: "subprocess.Popen[str]", url: str) -> None:
