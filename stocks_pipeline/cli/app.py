@@ -114,7 +114,7 @@ def retry(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="asx/raw_prices, dr or dr/ticker_reports")],
     date: Annotated[str, typer.Option("--date", metavar="D", help="The session or morning, 2025-12-05.")],
     pending: Annotated[
-        bool, typer.Option("--pending", help="asx: also ask for symbols of good batches that failed in passing.")
+        bool, typer.Option("--pending", help="asx: also ask for symbols that failed in passing or lack the bar.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -122,7 +122,7 @@ def retry(
 
     asx/raw_prices: a batch is failed when it is red, missing when it was never fetched or its file is gone. Good
     batches are not touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is good;
-    `--pending` asks for those symbols too. dr: data that are missing, then reports that failed, are pending or are
+    `--pending` asks for those symbols too, and for those that were answered without a bar of the session. dr: data that are missing, then reports that failed, are pending or are
     missing, of the tickers that the morning was begun for. Nothing to retry is no error.
 
     For example:

@@ -43,7 +43,10 @@ class DayReport:
     symbols_ok: int = 0
     symbols_without_bars: int = 0
     symbols_failed: dict[str, int] = field(default_factory=dict)
+    batches_lacking: list[int] = field(default_factory=list)
+    """Holding symbols that were answered without the session's bar."""
     symbols_pending: int = 0
+    symbols_lacking: int = 0
     symbols_provisional: int = 0
     """Fetched before the close had settled: their bars may have changed since."""
     failed_examples: list[dict[str, Any]] = field(default_factory=list)
@@ -107,7 +110,7 @@ class DayReport:
             steps.append(("wait, then look again", f"stocks status --date {self.date}"))
         elif self.batches_failed or self.batches_missing:
             steps.append(("fetch what failed or is missing", f"{retry} --date {self.date}"))
-        elif self.batches_pending:
+        elif self.batches_pending or (self.batches_lacking and "sessions_present" in self.checks_failed):
             steps.append(("ask again for symbols that may come", f"{retry} --date {self.date} --pending"))
         elif self.symbols_provisional:
             steps.append(("fetch the bars again, 20 minutes after the close", run))
@@ -173,6 +176,9 @@ def _from_batch(report: DayReport, batch: "SymbolBatch", state: "BatchState") ->
     report.symbols_pending += waiting
     report.symbols_provisional += len(state.unsettled)
     report.batches_pending += [batch.batch_number] if waiting else []
+    if lacking := state.lacking(date.fromisoformat(report.date)):
+        report.symbols_lacking += len(lacking)
+        report.batches_lacking.append(batch.batch_number)
     report.lookbacks[batch.batch_number] = state.lookback_days
     report.failed_examples += [{"symbol": o.symbol, "class": o.kind, "why": o.message} for o in bad]
     return Counter(o.kind or "" for o in bad) + Counter({"not asked yet": unasked})

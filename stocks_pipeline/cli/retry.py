@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, say
 from stocks_pipeline.cli.run import foreground, print_failures, stages_of, usable_lake
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -35,11 +36,18 @@ class Chosen:
     missing: tuple[int, ...]
     pending: tuple[int, ...] = ()
     """Stored, but another call may bring more of their symbols; only with `--pending`."""
+    lacking: tuple[int, ...] = ()
+    """With symbols that were answered without the session's bar, good ones or not; only with `--pending`."""
+
+    @property
+    def bad(self) -> list[int]:
+        """Those that a retry is to heal, in order. A bar that does not come although it is asked for is no failure."""
+        return sorted({*self.failed, *self.missing, *self.pending})
 
     @property
     def batches(self) -> list[int]:
         """All of them, in order."""
-        return sorted({*self.failed, *self.missing, *self.pending})
+        return sorted({*self.bad, *self.lacking})
 
 
 def asset_named(name: str) -> "Market":
@@ -68,20 +76,22 @@ def retry_day(found: "Settings", market: "Market", day: date, *, pending: bool, 
         before = day_report(instance, market, lake, day)
         chosen = choose_batches(instance, market, before, pending=pending)
         if not chosen.batches:
-            return _nothing(before, as_json=as_json)
+            return _nothing(before, pending=pending, as_json=as_json)
         expect = {"raw_prices": len(chosen.batches)}
         with foreground(instance, market, "stocks retry", quiet=as_json, expect=expect) as desk:
-            done = run_again(desk, day, chosen.batches, lookback_days=lookback_of(before, chosen.batches))
+            done = run_again(desk, day, chosen, lookback_days=lookback_of(before, chosen.batches))
         after = day_report(instance, market, lake, day)
-        left = choose_batches(instance, market, after, pending=pending).batches
-    healed = [n for n in chosen.batches if n not in left]
-    code = exit_code(done, healed, left)
+        left = choose_batches(instance, market, after, pending=pending).bad
+    healed = [n for n in chosen.bad if n not in left]
+    code = exit_code(done, chosen.bad, left)
     print_failures(found, done)
     if as_json:
         counts = {"asked": chosen.batches, "healed": healed, "left": [n for n in left if n in chosen.batches]}
         print_json({**counts, "day": after.to_dict(), "stages": stages_of(done), "exit": code.name.lower()})
     else:
         say(_sentence(market, day, chosen, healed))
+        if chosen.lacking:
+            say(_bars_sentence(before, after))
         say(after.headline(), style="bold")
         if steps := after.next_steps():
             print_next(steps, title="What to do")
@@ -102,7 +112,12 @@ def choose_batches(instance: "dg.DagsterInstance", market: "Market", report: "Da
         for n in planned
         if n not in failed and n not in running and (behind.get(n) == "missing" or n in report.batches_missing)
     )
-    return Chosen(failed, gone, tuple(n for n in report.batches_pending if n not in running) if pending else ())
+    if not pending:
+        return Chosen(failed, gone)
+    waiting, lacking = (
+        tuple(n for n in numbers if n not in running) for numbers in (report.batches_pending, report.batches_lacking)
+    )
+    return Chosen(failed, gone, waiting, lacking)
 
 
 def lookback_of(report: "DayReport", batches: Sequence[int]) -> int | None:
@@ -114,22 +129,23 @@ def lookback_of(report: "DayReport", batches: Sequence[int]) -> int | None:
     return min(own) if own else max(report.lookbacks.values(), default=None)
 
 
-def run_again(desk: "Foreground", day: date, batches: Sequence[int], *, lookback_days: int | None) -> "DayResult":
+def run_again(desk: "Foreground", day: date, chosen: Chosen, *, lookback_days: int | None) -> "DayResult":
     """One run for the batches, one for the merge."""
     from stocks_pipeline.cli.foreground import DayResult
     from stocks_pipeline.defs.chain import batch_range_tags, prices_config
 
-    config = prices_config(desk.market.name, batches=list(batches), lookback_days=lookback_days)
+    batches, lacking = chosen.batches, bool(chosen.lacking)
+    config = prices_config(desk.market.name, batches=batches, lookback_days=lookback_days, lacking=lacking)
     done = DayResult(day)
     done.stages.append(desk.stage("prices", batch_range_tags(day, batches), config))
     done.stages.append(desk.stage("daily_prices", {"dagster/partition": day.isoformat()}))
     return done
 
 
-def exit_code(done: "DayResult", healed: Sequence[int], left: Sequence[int]) -> Exit:
-    """Failure when nothing was healed or the day has no table, partial when something is left."""
+def exit_code(done: "DayResult", bad: Sequence[int], left: Sequence[int]) -> Exit:
+    """Failure when nothing of what was bad was healed or the day has no table, partial when something is left."""
     daily = done.stage("daily_prices")
-    if daily is None or not daily.success or not healed:
+    if daily is None or not daily.success or (bad and set(bad) <= set(left)):
         return Exit.FAILURE
     return Exit.PARTIAL if left else Exit.OK
 
@@ -147,11 +163,12 @@ def _require_split(instance: "dg.DagsterInstance", market: "Market", day: date) 
         )
 
 
-def _nothing(report: "DayReport", *, as_json: bool) -> Exit:
+def _nothing(report: "DayReport", *, pending: bool, as_json: bool) -> Exit:
     if as_json:
         print_json({"asked": [], "healed": [], "left": [], "day": report.to_dict(), "stages": [], "exit": "ok"})
         return Exit.OK
-    say(f"Nothing to retry: no batch of {report.market.upper()} {report.date} is failed or missing.")
+    what = "is failed or missing, has symbols that may come or lacks a bar" if pending else "is failed or missing"
+    say(f"Nothing to retry: no batch of {report.market.upper()} {report.date} {what}.")
     say(report.headline(), style="bold")
     if steps := report.next_steps():
         print_next(steps, title="What to do")
@@ -159,8 +176,20 @@ def _nothing(report: "DayReport", *, as_json: bool) -> Exit:
 
 
 def _sentence(market: "Market", day: date, chosen: Chosen, healed: Sequence[int]) -> str:
-    what = ", ".join(f"{len(numbers)} {word}" for word, numbers in vars(chosen).items() if numbers)
-    left = [n for n in chosen.batches if n not in healed]
-    names = ", ".join(map(str, healed)) or "none"
+    kinds = {"failed": chosen.failed, "missing": chosen.missing, "pending": chosen.pending}
+    parts = [counted(len(numbers), f"{word} batch") for word, numbers in kinds.items() if numbers]
+    if short := set(chosen.lacking).difference(chosen.bad):
+        parts.append(f"{counted(len(short), 'batch')} that {'lacks' if len(short) == 1 else 'lack'} bars")
+    what = ", ".join(parts)
+    left = [n for n in chosen.bad if n not in healed]
+    names = f"; healed: {', '.join(map(str, healed)) or 'none'}" if chosen.bad else ""
     rest = f"; still bad: {', '.join(map(str, left))}" if left else ""
-    return f"{market.key('raw_prices').to_user_string()} {day}: retried {what}; healed: {names}{rest}."
+    return f"{market.key('raw_prices').to_user_string()} {day}: retried {what}{names}{rest}."
+
+
+def _bars_sentence(before: "DayReport", after: "DayReport") -> str:
+    """What became of the symbols that lacked the session's bar."""
+    came = before.symbols_lacking - after.symbols_lacking
+    rest = after.symbols_lacking
+    told = f"{counted(rest, 'symbol')} still {'lacks' if rest == 1 else 'lack'} one: not traded, or the vendor has none"
+    return f"{counted(came, 'bar')} of {before.date} came{f'; {told}' if rest else ''}."

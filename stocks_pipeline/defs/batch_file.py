@@ -8,6 +8,7 @@ again, one that timed out is.
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -53,6 +54,12 @@ class BatchState:
             return set()
         passing = {*RETRYABLE, FailureKind.QUOTA_DAY}
         return {s for s, o in self.outcomes.items() if o.kind not in passing and s not in self.unsettled}
+
+    def lacking(self, day: date) -> set[str]:
+        """Symbols that were answered without a bar of `day`: the vendor was late, or they were not traded."""
+        there = self.table.filter(pc.equal(self.table.column("session"), pa.scalar(day, pa.date32())))
+        answered = {s for s, o in self.outcomes.items() if o.status != "failed"}
+        return answered.difference(there.column("symbol").to_pylist())
 
     @property
     def ordered(self) -> tuple[SymbolOutcome, ...]:

@@ -42,6 +42,9 @@ class PricesConfig(SelectionConfig):
     batches: list[int] = Field(
         default=[], description="Of the run's batches only these; the others are left as they are. Empty: all of them."
     )
+    lacking: bool = Field(
+        default=False, description="Ask again for symbols that were answered without the session's bar."
+    )
     lookback_days: int = Field(
         default=DEFAULT_LOOKBACK_DAYS, ge=0, le=3660, description="Calendar days before the session to fetch with it."
     )

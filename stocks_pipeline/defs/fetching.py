@@ -85,6 +85,8 @@ class BatchFetch:
     clock: Clock
     calendar: Calendar
     stop: threading.Event = field(default_factory=threading.Event)
+    lacking: bool = False
+    """Ask again for symbols that were answered without the day's bar."""
 
     def stored(self, batch: int) -> BatchReport | None:
         """The report of a batch whose file answers for every symbol this run is about, or None."""
@@ -138,6 +140,8 @@ class BatchFetch:
     def _todo(self, batch: int, state: BatchState | None) -> list[str]:
         """Symbols of this batch that the run has to ask for."""
         settled = state.settled(self.lookback_days) if state and not self.refetch else set()
+        if state and self.lacking:
+            settled -= state.lacking(self.day)
         return [s for s in self._members(batch) if s in self.chosen and s not in settled]
 
     def state(self, batch: int) -> BatchState | None:

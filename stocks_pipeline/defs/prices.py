@@ -204,6 +204,7 @@ class DayWork:
             clock=self.clock,
             calendar=self.market.calendar(),
             stop=self.stop,
+            lacking=self.config.lacking,
         )
 
     def _made(self, day: date, report: "BatchReport") -> Made:

@@ -1,6 +1,7 @@
 """What `stocks retry` chooses, does, and leaves alone: on canned vendors and an in-memory instance."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from stocks_pipeline.cli.foreground import DayResult, Foreground, StageResult
 from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.cli.retry import Chosen, choose_batches, exit_code, lookback_of, run_again
 from stocks_pipeline.storage import layout
-from stocks_pipeline_tests.fake_feed import codes, refused
+from stocks_pipeline_tests.fake_feed import bars_of, codes, refused
 from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
 
 CODES = codes(15)
@@ -48,8 +49,8 @@ def chosen_of(desk: MarketDesk, *, pending: bool = False) -> Chosen:
 def retry(desk: MarketDesk, *, pending: bool = False) -> DayResult:
     """What the command does between its two reports."""
     worker = Foreground(desk.instance, desk.repository, MARKET, desk.clock, "a test", lambda _: None)
-    chosen = chosen_of(desk, pending=pending).batches
-    return run_again(worker, DAY, chosen, lookback_days=lookback_of(report_of(desk), chosen))
+    chosen = chosen_of(desk, pending=pending)
+    return run_again(worker, DAY, chosen, lookback_days=lookback_of(report_of(desk), chosen.batches))
 
 
 def test_exactly_the_failed_and_missing_are_chosen(desk: MarketDesk) -> None:
@@ -93,6 +94,29 @@ def test_pending_asks_only_for_the_symbols_that_may_come(desk: MarketDesk) -> No
     desk.feed.forget()
     retry(desk, pending=True)
     assert desk.feed.symbols_asked == [VENDOR[6]]
+
+
+def test_pending_asks_again_for_symbols_without_the_sessions_bar(desk: MarketDesk) -> None:
+    """What `sessions_present` names: the vendor was late with two of three bars of batch 0. It is no bad batch, and an
+    ordinary retry leaves it; `--pending` asks for just those, and what has no bar then either is no failure.
+    """
+    desk.feed.script = {symbol: bars_of(symbol, [DAY - timedelta(days=1)]) for symbol in VENDOR[:2]}
+    desk.prices()
+    assert desk.daily().success
+    before = report_of(desk)
+    assert (before.symbols_lacking, before.batches_lacking, before.symbols_pending) == (2, [0], 0)
+    assert "sessions_present" in before.checks_failed
+    assert f"stocks retry asx/raw_prices --date {DAY} --pending" in [command for _, command in before.next_steps()]
+    assert chosen_of(desk).batches == []
+    chosen = chosen_of(desk, pending=True)
+    assert (chosen.lacking, chosen.bad, chosen.batches) == ((0,), [], [0])
+    desk.feed.script = {VENDOR[0]: bars_of(VENDOR[0], [])}
+    desk.feed.forget()
+    done = retry(desk, pending=True)
+    assert desk.feed.symbols_asked == VENDOR[:2]
+    after = report_of(desk)
+    assert (after.symbols_lacking, after.symbols_with_session, after.checks_failed) == (1, 14, [])
+    assert exit_code(done, chosen.bad, []) is Exit.OK
 
 
 def test_what_fails_again_is_red_and_nothing_else(desk: MarketDesk) -> None:
@@ -140,15 +164,19 @@ def test_lookback_without_own_file_is_that_of_the_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("daily", "healed", "left", "code"),
+    ("daily", "bad", "left", "code"),
     [
         (True, [1, 2], [], Exit.OK),
-        (True, [1], [2], Exit.PARTIAL),
-        (True, [], [1], Exit.FAILURE),
+        (True, [1, 2], [2], Exit.PARTIAL),
+        (True, [1], [1], Exit.FAILURE),
         (False, [1], [], Exit.FAILURE),
+        (True, [], [], Exit.OK),
+        (True, [], [4], Exit.PARTIAL),
     ],
 )
-def test_exit_codes(daily: bool, healed: list[int], left: list[int], code: Exit) -> None:  # noqa: FBT001 - a parameter
-    """All healed is well, some left is partial, nothing healed or no table is a failure."""
+def test_exit_codes(daily: bool, bad: list[int], left: list[int], code: Exit) -> None:  # noqa: FBT001 - a parameter
+    """All healed is well, some left is partial, nothing healed or no table is a failure; without a bad batch, when only
+    late bars were asked for, it is well.
+    """
     done = DayResult(DAY, [StageResult("prices", "a", not left, 1.0), StageResult("daily_prices", "b", daily, 1.0)])
-    assert exit_code(done, healed, left) is code
+    assert exit_code(done, bad, left) is code

@@ -47,7 +47,9 @@ class Desk:
     clock: FakeClock = field(default_factory=lambda: FakeClock(EVENING.timestamp()))
     plan: BatchPlan = field(default_factory=lambda: BatchPlan.of(FOUR))
 
-    def work(self, *, chosen: Sequence[str] | None = None, lookback: int = 4, refetch: bool = False) -> BatchFetch:
+    def work(
+        self, *, chosen: Sequence[str] | None = None, lookback: int = 4, refetch: bool = False, lacking: bool = False
+    ) -> BatchFetch:
         """The work as one run sees it."""
         return BatchFetch(
             market="asx",
@@ -57,6 +59,7 @@ class Desk:
             chosen=frozenset(chosen or self.plan.symbols),
             lookback_days=lookback,
             refetch=refetch,
+            lacking=lacking,
             lake=self.lake,
             feed=self.feed,
             clock=self.clock,
@@ -207,6 +210,25 @@ def test_a_bar_without_a_close_is_counted_not_hidden(desk: Desk) -> None:
     """F02: rows that the gateway left out are told in the symbol's outcome."""
     desk.feed.script = {"BBB.AX": bars_of("BBB.AX", [DAY], dropped=2)}
     assert "2 rows without a close" in desk.run().state.outcomes["BBB"].message
+
+
+def test_symbols_without_the_days_bar_are_asked_again_when_it_is_wanted(desk: Desk) -> None:
+    """The vendor was late with one bar and had none at all of another: they count as answered, so an ordinary run asks
+    for neither; `lacking` asks for exactly those two, and not again for the one that came.
+    """
+    late, none = bars_of("BBB.AX", [DAY - timedelta(days=1)]), bars_of("CCC.AX", [])
+    desk.feed.script = {"BBB.AX": late, "CCC.AX": none, "DDD.AX": refused("DDD.AX", FailureKind.PERMANENT)}
+    desk.run()
+    assert desk.state().lacking(DAY) == {"BBB", "CCC"}
+    desk.asked()
+    desk.run()
+    assert desk.asked() == []
+    desk.feed.script = {"CCC.AX": none}
+    desk.run(lacking=True)
+    assert desk.asked() == ["BBB.AX", "CCC.AX"]
+    assert desk.state().lacking(DAY) == {"CCC"}
+    desk.run(lacking=True)
+    assert desk.asked() == ["CCC.AX"]
 
 
 @pytest.mark.parametrize(
