@@ -14,7 +14,7 @@ from stocks_pipeline.defs.dr.morning_news import ASKED, SHOWN, Fetched, MorningN
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.storage.dr_keys import news_key
-from stocks_pipeline.storage.lake import Lake, LakeError, open_lake
+from stocks_pipeline.storage.lake import Conflict, Lake, LakeError, open_lake
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.morning_desk import DAY, LIST, MORNING, MorningDesk, down, headline, morning
@@ -127,6 +127,18 @@ def test_of_runs_at_once_the_first_to_store_is_everybodys(lake: Lake) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(one, range(8)))) == 1
+
+
+def test_another_machine_that_was_faster_is_followed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake without locks says Conflict: what the other stored is used."""
+    write = lake.write
+
+    def too_late(key: str, data: bytes) -> Any:
+        write(key, Fetched("NVDA19", "other", MORNING, None, (headline("NVDA", title="Theirs"),)).to_json())
+        raise Conflict(f"{key}: another run wrote {len(data)} bytes meanwhile")
+
+    monkeypatch.setattr(lake, "write", too_late)
+    assert look(lake, Feed([headline("NVDA", title="Ours")])) == (["Theirs"], None)
 
 
 def test_a_rewrite_uses_what_its_own_execution_fetched(lake: Lake) -> None:
