@@ -122,8 +122,9 @@ def retry(
 
     asx/raw_prices: a batch is failed when it is red, missing when it was never fetched or its file is gone. Good
     batches are not touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is good;
-    `--pending` asks for those symbols too, and for those that were answered without a bar of the session. dr: data that are missing, then reports that failed, are pending or are
-    missing, of the tickers that the morning was begun for. Nothing to retry is no error.
+    `--pending` asks for those symbols too, and for those that were answered without a bar of the session. dr: data that
+    are missing, then reports that failed, are pending or are missing, of the tickers that the morning was begun for.
+    Nothing to retry is no error.
 
     For example:
 
