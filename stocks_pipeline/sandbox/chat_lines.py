@@ -2,7 +2,7 @@
 
 What belongs here: the sentences. What does not: which of them are said (chat_writer.py). They keep to the rules that
 every prompt of ours sets: values only as {placeholders}, no digit, no number word, a word for what the value is in the
-same sentence, and a direction only where the facts have one.
+same sentence, and a direction only where the facts have one. What a takeaway says is not said again below it.
 """
 
 from collections.abc import Mapping
@@ -51,11 +51,11 @@ def _return(fact: str, span: str) -> Line:
         {
             "up": (
                 f"Over the past {span} the return is {{{fact}}}, a gain for holders.",
-                f"A return of {{{fact}}} over the past {span} shows that buyers had the upper hand.",
+                f"A return of {{{fact}}} over the past {span} leaves holders with a gain.",
             ),
             "down": (
                 f"Over the past {span} the return is {{{fact}}}, a loss for holders.",
-                f"A return of {{{fact}}} over the past {span} shows that sellers had the upper hand.",
+                f"A return of {{{fact}}} over the past {span} leaves holders with a loss.",
             ),
             "flat": (f"Over the past {span} the return is {{{fact}}}, so the price went nowhere.",),
         },
@@ -67,11 +67,11 @@ CLOSE = Line(
     ("close", "session", "return_1d"),
     {
         "up": (
-            "The shares closed at {close} on {session}, a daily return of {return_1d} and a step up.",
+            "The shares rose to a close of {close} on {session}, a daily return of {return_1d}.",
             "On {session} the closing price was {close}, up with a daily return of {return_1d}.",
         ),
         "down": (
-            "The shares closed at {close} on {session}, a daily return of {return_1d} and a step down.",
+            "The shares fell to a close of {close} on {session}, a daily return of {return_1d}.",
             "On {session} the closing price was {close}, down with a daily return of {return_1d}.",
         ),
         "flat": ("The shares closed at {close} on {session}, a daily return of {return_1d}: unchanged.",),
@@ -81,6 +81,10 @@ CLOSE = Line(
 CLOSE_ONLY = Line(
     ("close", "session"),
     {"any": ("The shares closed at {close} on {session}.", "On {session} the closing price was {close}.")},
+)
+PREVIOUS = Line(
+    ("previous_close",),
+    {"any": ("The previous close was {previous_close}.", "It came from a previous close of {previous_close}.")},
 )
 MONTH, QUARTER_YEAR, YEAR = (
     _return("return_1m", "month"),
@@ -116,8 +120,8 @@ RSI = Line(
         "high": ("The RSI of {rsi_14} is in overbought territory, so buyers may tire.",),
         "low": ("The RSI of {rsi_14} is in oversold territory, so sellers may tire.",),
         "mid": (
-            "The RSI of {rsi_14} is neutral, neither overbought nor oversold.",
-            "Momentum by the RSI is balanced at {rsi_14}, a neutral reading.",
+            "The RSI of {rsi_14} is neither overbought nor oversold.",
+            "With an RSI of {rsi_14} the price is neither overbought nor oversold.",
         ),
     },
     by="rsi_14",
@@ -125,7 +129,7 @@ RSI = Line(
 )
 RSI_RANK = Line(
     ("rsi_percentile",),
-    {"any": ("Against its own year the RSI stands at the percentile {rsi_percentile}.",)},
+    {"any": ("Of the RSI readings of its own year, {rsi_percentile} are no higher than the newest.",)},
 )
 MACD = Line(
     ("macd", "macd_signal", "macd_histogram"),
@@ -160,8 +164,8 @@ ATR = Line(
     ("atr_14", "atr_percent"),
     {
         "any": (
-            "The average true range (ATR) is {atr_14}, an ATR of {atr_percent} of the price for a usual session.",
-            "A usual session moves by an ATR of {atr_14}, which as an ATR share of the price is {atr_percent}.",
+            "The average true range (ATR) is {atr_14}, or {atr_percent} of the price.",
+            "A usual session moves by an ATR of {atr_14}, or {atr_percent} of the price.",
         )
     },
 )
@@ -170,18 +174,19 @@ VOLATILITY = Line(
     {
         "high": ("Annualised volatility of {volatility_30d} is considerable, so position sizes matter.",),
         "mid": ("Annualised volatility of {volatility_30d} is moderate.",),
-        "low": ("Annualised volatility of {volatility_30d} is modest for a share.",),
+        "low": ("Annualised volatility of {volatility_30d} is modest.",),
     },
     by="volatility_30d",
     band=(20, 45),
 )
 DRAWDOWN = Line(
-    ("drawdown", "high_52w"),
+    ("drawdown",),
     {
         "down": (
-            "The drawdown from the yearly high of {high_52w} is {drawdown}; a deeper slide would test patience.",
-            "A drawdown of {drawdown} from the yearly high of {high_52w} shows how far the price can retreat.",
-        )
+            "The drawdown from the peak close of the year is {drawdown}; a deeper slide would test patience.",
+            "A drawdown of {drawdown} from the peak close of the year shows how far the price can retreat.",
+        ),
+        "flat": ("The drawdown is {drawdown}: the price is at its highest close of the year.",),
     },
     by="drawdown",
 )
@@ -191,16 +196,20 @@ BREAKDOWN = Line(
 )
 PEER = Line(
     ("peer_1", "peer_1_correlation"),
-    {"any": ("Returns moved with those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",)},
+    {
+        "up": ("Returns moved with those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",),
+        "down": ("Returns ran opposite to those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",),
+    },
+    by="peer_1_correlation",
 )
 DIVIDEND = Line(
     ("dividend_yield_12m",),
     {"any": ("The dividends of the past year come to a dividend yield of {dividend_yield_12m}.",)},
 )
-THIN = Line(
-    (),
-    {"any": ("The stored history is too short for some indicators, which are left out here.",)},
-)
+THIN = Line((), {"any": ("The stored history is too short for some indicators, which are left out here.",)})
+UNDECIDED = Line((), {"any": ("Nothing in these data calls for a decision.",)})
+NO_TREND = Line((), {"any": ("A trend takes a longer history than what is stored.",)})
+NO_MOMENTUM = Line((), {"any": ("Momentum takes a longer history than what is stored.",)})
 GENERAL = Line(
     (),
     {"any": ("Market moves that nothing in these data announces remain possible at any time.",)},
@@ -220,6 +229,6 @@ HEADLINES = tuple(
 NO_INFERENCE = Line((), {"any": ("Headlines are quoted as they were published and are not evidence of value.",)})
 
 TAKEAWAYS = (CLOSE, QUARTER_YEAR, LONG, RSI, TURNOUT)
-TREND = (CLOSE, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP)
+TREND = (PREVIOUS, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP)
 MOMENTUM = (RSI, RSI_RANK, MACD, VOLUME, TURNOUT, ATR)
 RISKS = (VOLATILITY, DRAWDOWN, BREAKDOWN, PEER, DIVIDEND)

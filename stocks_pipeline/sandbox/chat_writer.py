@@ -18,7 +18,6 @@ _FACT = re.compile(r"""^[\s*•"'`{|-]*([a-z][a-z0-9_]{1,40})["'`}]*\s*[:=|]\s*[
 _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+")
 _SUBJECTS = ("ticker", "yahoo_symbol")
 _SUBJECT_LIKE = re.compile(r"(?i)\bticker\W{1,4}([A-Z0-9][A-Z0-9.^=-]{0,19})")
-_WHOLE = len(lines.TREND)  # with fewer sentences than this a history is short
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
         stance=_stance(prompt),
         key_takeaways=_takeaways(say),
         price_and_trend=" ".join(_trend(say)),
-        momentum_and_volume=" ".join(say("momentum", lines.MOMENTUM) or say("momentum", (lines.THIN,))),
+        momentum_and_volume=" ".join(say("momentum", lines.MOMENTUM) or say("momentum", (lines.NO_MOMENTUM,))),
         risks=say("risks", lines.RISKS)[:4] + say("risks", (lines.GENERAL,)),
         news=" ".join(headlines + say("news", (lines.NO_INFERENCE,)))
         if (headlines := say("news", lines.HEADLINES))
@@ -90,25 +89,27 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
 
 def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
     said = say("take", lines.TAKEAWAYS) or say("take", (lines.CLOSE_ONLY,))
-    return said if len(said) > 1 else [*said, *say("take", (lines.THIN, lines.GENERAL))]
+    return said if len(said) > 1 else [*said, *say("take", (lines.THIN, lines.UNDECIDED))]
 
 
 def _trend(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
-    said = say("trend", lines.TREND) or say("trend", (lines.CLOSE_ONLY,))
-    return said if len(said) >= _WHOLE - 1 else [*said, *say("trend", (lines.THIN,))]
+    said = say("trend", lines.TREND)
+    return said if len(said) > 1 else [*said, *say("trend", (lines.NO_TREND,))]
 
 
 class _Speaker:
-    """Says what the facts allow, each line in a way that depends on who it is about."""
+    """Says what the facts allow, each line once and in a way that depends on who it is about."""
 
     def __init__(self, prompt: Prompt, seed: int) -> None:
+        self._said: list[Line] = []
         self._prompt, self._who = prompt, (seed, *prompt.names, prompt.facts.get("session", ""))
 
     def say(self, section: str, wanted: tuple[Line, ...]) -> list[str]:
         said: list[str] = []
         for at, line in enumerate(wanted):
-            ways = line.tones.get(self._tone(line), ()) if self._has(line) else ()
+            ways = line.tones.get(self._tone(line), ()) if self._has(line) and line not in self._said else ()
             if ways:
+                self._said.append(line)
                 said.append(ways[number(*self._who, section, at) % len(ways)])
         return said
 

@@ -15,12 +15,13 @@ import pytest
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.answer import read_answer
 from stocks_pipeline.domain.reports.fact_catalogue import CATALOGUE
-from stocks_pipeline.domain.reports.facts import Fact, FactSheet, Unit
+from stocks_pipeline.domain.reports.facts import Fact, FactSheet, Unit, build_facts
 from stocks_pipeline.domain.reports.placeholders import inject
 from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.tickers import Ticker
 from stocks_pipeline.sandbox import chat_lines, chat_writer
 from stocks_pipeline.sandbox.chat_lines import Line
+from stocks_pipeline_tests.report_cases import SESSION, TICKER, walk
 from stocks_pipeline_tests.sandbox_server import SandboxRefused, SandboxServer
 
 KEY = "sk-or-v1-test"
@@ -100,12 +101,25 @@ def test_directions_follow_the_signs() -> None:
     """A fall is down, a histogram below zero is below the signal line, and the stance follows."""
     down = json.dumps(chat_writer.write(chat_writer.read_prompt(messages(sheet())), 1))
     up = json.dumps(chat_writer.write(chat_writer.read_prompt(messages(sheet(return_1d=2.0, macd_histogram=1.0))), 1))
-    assert "step down" in down or "down with" in down
-    assert "step up" in up or "up with" in up
+    assert "fell to a close" in down or "down with" in down
+    assert "rose to a close" in up or "up with" in up
     assert "below its signal" in down
     assert "above its signal" in up
     assert '"stance": "BUY"' in up
     assert '"stance": "HOLD"' in down
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 60, 150, 330])
+def test_nothing_is_said_twice(count: int) -> None:
+    """Whatever the history: no sentence recurs, a takeaway's least of all, and no section is empty."""
+    known = build_facts(TICKER, walk(count), {}, {}, (), as_of=SESSION, source="s")
+    for seed in range(6):
+        answer = chat_writer.write(chat_writer.read_prompt(messages(known)), seed)
+        draft, flaws = read_answer(answer, has_news=False)
+        assert draft is not None, flaws
+        sections = (*draft.key_takeaways, draft.price_and_trend, draft.momentum_and_volume, *draft.risks)
+        said = [sentence for text in sections for sentence in re.split(r"(?<=\.)\s", text)]
+        assert len(set(said)) == len(said)
 
 
 def test_prose_repeats_and_varies() -> None:

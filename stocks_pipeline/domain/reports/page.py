@@ -21,7 +21,7 @@ KEY_FACTS = (
     ("rsi_14", "RSI 14"),
     ("volume_ratio", "Volume against average"),
     ("volatility_30d", "Volatility, yearly"),
-    ("drawdown", "Below the year's high"),
+    ("drawdown", "From the year's highest close"),
 )
 """Fact and label of each cell, in order; one that the sheet lacks shows a dash, never a number."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
