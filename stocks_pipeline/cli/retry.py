@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from stocks_pipeline.cli.cooling import wait_for
 from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, say
 from stocks_pipeline.cli.run import foreground, print_failures, stages_of, usable_lake
@@ -77,6 +78,7 @@ def retry_day(found: "Settings", market: "Market", day: date, *, pending: bool, 
         chosen = choose_batches(instance, market, before, pending=pending)
         if not chosen.batches:
             return _nothing(before, pending=pending, as_json=as_json)
+        wait_for(found, "yahoo", found.yahoo_rate, quiet=as_json)
         expect = {"raw_prices": len(chosen.batches)}
         with foreground(instance, market, "stocks retry", quiet=as_json, expect=expect) as desk:
             done = run_again(desk, day, chosen, lookback_days=lookback_of(before, chosen.batches))

@@ -10,9 +10,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.cooling import wait_for
 from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, say
 from stocks_pipeline.cli.run_morning import Plan, carry_out, tell
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from stocks_pipeline.cli.morning_report import MorningReport
@@ -37,6 +39,12 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
             fail(f"--date: the morning of {day} was never begun; begin it with: stocks run dr --date {day}", Exit.USAGE)
         if not plan.asked:
             return _nothing(before, asset, as_json=as_json)
+        for vendor, tickers, per_second in (
+            ("yahoo", plan.fetch, found.yahoo_rate),
+            ("model", plan.write, found.llm.concurrency),
+        ):
+            if tickers:
+                wait_for(found, vendor, per_second, quiet=as_json)
         outcome = carry_out(found, instance, plan, quiet=as_json, triggered_by="stocks retry")
         after = morning_report(instance, lake, day, active)
     healed = [s.ticker for s in outcome.report.standings if s.state == "written"]
@@ -47,7 +55,8 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
         return outcome.code
     tell(found, outcome, as_json=False)
     rest = f"; still bad: {', '.join(left)}" if left else ""
-    say(f"{asset} {day}: retried {len(plan.asked)}; healed: {', '.join(healed) or 'none'}{rest}.")
+    asked = counted(len(plan.asked), "ticker")
+    say(f"{asset} {day}: retried {asked}; healed: {', '.join(healed) or 'none'}{rest}.")
     say(after.headline(), style="bold")
     return outcome.code
 
