@@ -197,7 +197,7 @@ class Narrator:
 
     def _send(self, ask: _Ask, left_s: float, stop: threading.Event | None) -> Answer:
         """One request, all its books kept. Raises UpstreamError."""
-        started, began = self._clock.now(), self._clock.monotonic()
+        started = self._clock.now()
         timeout_s = min(left_s, self._timeout_s)
         row = LlmCall(
             f"{ask.call_id}@{started:%Y%m%dT%H%M%S.%f}", ask.execution_id, ask.subject, self.model, started,
@@ -209,6 +209,7 @@ class Narrator:
                 ask.worst_usd, day=started.date(), call_id=row.call_id, stop=stop,
                 lease_s=lease_s, wait_s=timeout_s + lease_s,
             )  # fmt: skip
+        began = self._clock.monotonic()  # not before: a wait for money is no time of the vendor's
         reply: Reply | None = None
         try:
             body = self._wire.send(ask.messages, ask.subject, timeout_s)
