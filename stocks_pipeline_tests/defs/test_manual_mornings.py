@@ -1,15 +1,16 @@
 """A morning that a person starts: what the command answers, and what it leaves on runs and records."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from stocks_pipeline.cli.mornings import MorningAsk
-from stocks_pipeline.cli.output import Exit
-from stocks_pipeline.cli.precompute import answer
+from stocks_pipeline.cli.app import app
+from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out
 from stocks_pipeline.settings import Settings
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, MorningDesk, morning
@@ -44,17 +45,19 @@ def tags_of(desk: MorningDesk, outcome: MorningOutcome) -> Mapping[str, str]:
 def test_the_answer_has_exactly_the_seeds_keys(morning: MorningDesk, found: Settings) -> None:
     """B09: statusCode, and in the body message, execution_arn (the run's id), execution_name and workflow_input."""
     morning.fetch()
-    ask = MorningAsk(DAY, limit=2)
-    plan = Plan(DAY, ACTIVE[:2], write=ACTIVE[:2], kind="precompute", source="manual-test", tags={"limit": "2"})
-    outcome = carried_out(morning, found, plan)
-    said: dict[str, Any] = answer(outcome, ask, "manual-test", [], Exit.OK)
+    done = CliRunner().invoke(app, ["precompute", "--date", str(DAY), "--limit", "2", "--source", "manual-test"])
+    assert done.exit_code == 0, done.output
+    said: dict[str, Any] = json.loads(done.stdout)
     body = said["body"]
     assert said["statusCode"] == 200
     assert set(body) == {"message", "execution_arn", "execution_name", "workflow_input"}
     assert {"limit", "triggered_at", "triggered_by"} <= set(body["workflow_input"])
     assert body["workflow_input"]["limit"] == 2
-    assert body["execution_arn"] == outcome.stages[0].run_id
     assert re.fullmatch(r"precompute-\d{8}-\d{6}", body["execution_name"])
+    with open_instance(found) as instance:
+        run = instance.get_run_by_id(body["execution_arn"])
+    assert run is not None
+    assert run.job_name == "dr_reports"
 
 
 def test_what_a_person_asked_for_is_on_the_run_and_the_records(morning: MorningDesk, found: Settings) -> None:
