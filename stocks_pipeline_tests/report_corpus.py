@@ -21,12 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stocks_pipeline.domain.news import NewsItem
-from stocks_pipeline.domain.reports.answer import Draft
+from stocks_pipeline.domain.reports.answer import Draft, read_answer
 from stocks_pipeline.domain.reports.display import display
 from stocks_pipeline.domain.reports.facts import FactSheet, build_facts
 from stocks_pipeline.domain.reports.placeholders import inject
+from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.tickers import Ticker, packaged_tickers
+from stocks_pipeline.sandbox.chat_writer import read_prompt, write
 from stocks_pipeline_tests.report_sentences import MOMENTUM, NEWS, PRICE, RISKS, TAKEAWAYS
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -231,14 +233,29 @@ def report(found: World, rng: random.Random) -> Report:
         risks=tuple(some(RISKS, 1, 3)) or ("A short history hides what may come.",),
         news=" ".join(some(NEWS, 1, 3)) if found.news and rng.random() < 0.8 else None,
     )
-    narrative, flaws = inject(draft, sheet)
+    return _finished(found, draft)
+
+
+def chat_report(found: World, seed: int) -> Report:
+    """What the sandbox's model writes about a world.
+
+    Raises:
+        AssertionError: the writer's side refused it.
+    """
+    draft, flaws = read_answer(write(read_prompt(messages(found.sheet)), seed), has_news="news_1" in found.sheet.facts)
+    assert draft is not None, flaws
+    return _finished(found, draft)
+
+
+def _finished(found: World, draft: Draft) -> Report:
+    narrative, flaws = inject(draft, found.sheet)
     assert narrative is not None, flaws
     evidence = tuple({"start": e.start, "end": e.end, "fact": e.fact, "text": e.text} for e in narrative.evidence)
-    return Report(found, narrative.text, evidence, sheet.to_dict())
+    return Report(found, narrative.text, evidence, found.sheet.to_dict())
 
 
 def corpus(count: int, seed: int) -> Iterator[Report]:
-    """`count` reports, half of recorded bars where there are any, three reports a world."""
+    """`count` reports, half of recorded bars where there are any, three a world, the last the sandbox's."""
     rng = random.Random(seed)  # noqa: S311 - test data
     worlds = -(-count // 3)
     real = worlds // 2 if recorded_bars() else 0
@@ -247,4 +264,4 @@ def corpus(count: int, seed: int) -> Iterator[Report]:
         for found in source:
             for _ in range(min(3, count - made)):
                 made += 1
-                yield report(found, rng)
+                yield report(found, rng) if made % 3 else chat_report(found, rng.randrange(10**6))

@@ -62,7 +62,10 @@ MOMENTUM = (
     "The day's return was in the {return_percentile} percentile of its own year.",
     "The closest peer is {peer_1}, with a correlation of {peer_1_correlation}.",
     "Among peers, {peer_1} has a correlation of {peer_1_correlation} and {peer_2} shows {peer_2_correlation}.",
-    "A peer that moves alongside it is {peer_3} with a correlation of {peer_3_correlation}.",
+    (
+        "A peer that moves [alongside/against/apart from:peer_3_correlation] it is {peer_3} with a correlation of "
+        "{peer_3_correlation}."
+    ),
     "Momentum looks neither stretched nor exhausted on this view.",
     "Trading was calm, and no one should read too much into a single session.",
 )

@@ -1,68 +1,9 @@
-import re
-
 import pytest
 
-from stocks_pipeline.domain.reports.verifier_context import claims
-from stocks_pipeline.domain.reports.verifier_direction import directions
 from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_layout import layout, stance_of
-from stocks_pipeline.domain.reports.verifier_sentences import sentences
-from stocks_pipeline.domain.reports.verifier_sheet import UNITS
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span, mask
-
-KNOWN = {
-    "close": Known(110.0),
-    "previous_close": Known(112.0),
-    "sma_20": Known(100.0),
-    "sma_50": Known(105.0),
-    "sma_200": Known(120.0),
-    "return_1d": Known(-1.79),
-    "return_1w": Known(2.5),
-    "return_1m": Known(0.0),
-    "close_vs_sma_200": Known(-8.33),
-    "macd": Known(1.0),
-    "macd_signal": Known(1.5),
-    "macd_histogram": Known(-0.5),
-    "rsi_14": Known(75.0),
-    "volume": Known(900),
-    "volume_sma_20": Known(1000),
-    "volume_ratio": Known(0.9),
-    "bollinger_upper": Known(115.0),
-    "bollinger_lower": Known(85.0),
-    "high_52w": Known(130.0),
-    "low_52w": Known(80.0),
-    "atr_percent": Known(2.0),
-    "atr_percentile": Known(88.0),
-    "peer_1_correlation": Known(-0.6),
-    "drawdown": Known(-15.4),
-}
-TEXTS = {
-    "percent": "{:+.2f}%",
-    "level": "{:.1f}%",
-    "price": "{:.2f} THB",
-    "shares": "{:,} shares",
-    "ratio": "{:.2f}x",
-    "index": "{:.1f}",
-}
-HEAD = "x\n"
-
-
-def shown(fact: str) -> str:
-    if fact not in KNOWN:
-        return {"date": "14 March 2024", "text": "ABC19"}.get(UNITS[fact], "1.0")
-    value = KNOWN[fact].value
-    return "0.00%" if value == 0.0 else TEXTS[UNITS[fact]].format(value)
-
-
-def problems(template: str) -> list[Problem]:
-    """What the context rules say of one sentence whose {facts} are shown rightly."""
-    text, spans = HEAD, []
-    for at, part in enumerate(re.split(r"\{(\w+)\}", template)):
-        if at % 2:
-            spans.append(Span(len(text), len(text) + len(shown(part)), part, shown(part)))
-        text += shown(part) if at % 2 else part
-    found = list(sentences(mask(text, spans), spans))
-    return [*claims(found, UNITS), *directions(found, UNITS, KNOWN)]
+from stocks_pipeline_tests.verifier_sentence import problems
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,20 @@ from typing import Any
 from stocks_pipeline.domain.reports.verifier_context import claims
 from stocks_pipeline.domain.reports.verifier_direction import directions
 from stocks_pipeline.domain.reports.verifier_display import NUMERIC, Known, accepted, shows
+from stocks_pipeline.domain.reports.verifier_events import events
+from stocks_pipeline.domain.reports.verifier_feats import feats
 from stocks_pipeline.domain.reports.verifier_layout import layout
+from stocks_pipeline.domain.reports.verifier_levels import levels
+from stocks_pipeline.domain.reports.verifier_periods import periods
 from stocks_pipeline.domain.reports.verifier_recompute import peers_of, recompute
 from stocks_pipeline.domain.reports.verifier_sentences import sentences
 from stocks_pipeline.domain.reports.verifier_series import Bars, read_bars
+from stocks_pipeline.domain.reports.verifier_shapes import Shapes
 from stocks_pipeline.domain.reports.verifier_sheet import UNITS, sheet_problems
 from stocks_pipeline.domain.reports.verifier_sources import company_facts, names_of, news_facts
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span, edge_problems, mask, read_spans
 from stocks_pipeline.domain.reports.verifier_tokens import name_words, unresolved
+from stocks_pipeline.domain.reports.verifier_untold import untold
 
 __all__ = ["Problem", "Verdict", "verify"]
 
@@ -54,6 +60,7 @@ class _Truth:
     origins: Mapping[str, tuple[str, date]]
     currency: str | None
     session: date | None
+    shapes: Shapes
     problems: tuple[Problem, ...]
 
 
@@ -115,7 +122,10 @@ def _text_problems(
     problems += outside
     problems += layout(masked, spans, truth.known)
     found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
-    return [*problems, *claims(found, UNITS), *directions(found, UNITS, truth.known)]
+    known = truth.known
+    problems += [*claims(found, UNITS), *periods(found, UNITS)]
+    problems += [*directions(found, UNITS, known), *untold(found, UNITS, known), *levels(found, known)]
+    return [*problems, *feats(found, known, truth.shapes), *events(found, known)]
 
 
 def _truth(  # noqa: PLR0913, PLR0917 - see verify
@@ -141,7 +151,7 @@ def _truth(  # noqa: PLR0913, PLR0917 - see verify
         **news_known,
     }
     session = bars.session(-1) if len(bars.close) else None
-    return _Truth(known, origins, currency, session, tuple(_identity(sheet, row, bars, currency)))
+    return _Truth(known, origins, currency, session, Shapes(bars), tuple(_identity(sheet, row, bars, currency)))
 
 
 def _identity(sheet: Mapping[str, Any], row: Mapping[str, Any], bars: Bars, currency: str | None) -> list[Problem]:

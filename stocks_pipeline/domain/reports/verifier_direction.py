@@ -12,58 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stocks_pipeline.domain.reports.verifier_claims import ideas_in
 from stocks_pipeline.domain.reports.verifier_display import Known
-from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, windows
+from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, Window, trail, windows
 from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem, Span
+from stocks_pipeline.domain.reports.verifier_turns import MAYBE, MOVED, NOT, RELATIVE, SIGN_ONLY, STRONG, TOGETHER, TURN
 
-_UP = (
-    "rose|rise|rises|risen|rising|gain|gains|gained|gaining|up|advance|advances|advanced|climb|climbs|climbed|climbing|"
-    "increase|increases|increased|rallied|rally|grew|jumped|surged|soared|higher|above|positive|positively|ahead|premium|"
-    "added|upside|เพิ่มขึ้น|ปรับขึ้น|สูงขึ้น|สูงกว่า|เหนือ|บวก"
-)
-_DOWN = (
-    "fell|fall|falls|fallen|falling|loss|losses|lost|losing|down|decline|declines|declined|declining|drop|drops|dropped|"
-    "slip|slips|slipped|slid|slide|decrease|decreases|decreased|shrank|shrunk|contracted|plunged|tumbled|sank|shed|lower|"
-    "below|beneath|negative|negatively|inverse|inversely|behind|discount|downside|ลดลง|ปรับลง|ต่ำลง|ต่ำกว่า|ใต้|ติดลบ"
-)
-_FLAT = "unchanged|flat|steady|stable|ทรงตัว|ไม่เปลี่ยนแปลง"
-
-
-def _words(table: str) -> str:
-    latin = "|".join(word for word in table.split("|") if word.isascii())
-    thai = "|".join(word for word in table.split("|") if not word.isascii())
-    return rf"(?<![\w-])(?:{latin})(?![\w])|(?:{thai})"
-
-
-_TURN = re.compile(f"(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})|(?P<flat>{_words(_FLAT)})")
-_SIGN_ONLY = re.compile(r"(?P<up>\b(?:positive|positively)\b)|(?P<down>\b(?:negative|negatively|inverse|inversely)\b)")
-_NOT = re.compile(
-    r"(?:\b(?:not|no|never|nor|neither|without|hardly|cannot|far from|short of)\b|n['\u2019]t\b)(?:\s+[\w-]+){0,3}\s*$"
-)
-_MAYBE = re.compile(
-    r"\b(?:would|could|can|may|might|should|shall|will|if|unless|until|whether|risk|risks|watch|"
-    r"expect\w*|likely|"
-    r"potential\w*|possible|were to)\b"
-    r"|\b(?:a|an|any|another|further|sustained|renewed)\s+(?:[\w-]+\s+){0,2}(?:close|closes|drop|fall|break|move|slip|dip|rise|"
-    r"push|return|slide|decline|rally|recovery|breach|step)\w*\s+(?:back\s+)?(?:above|below|beneath|through|towards?)\b"
-    r"|\u0e2d\u0e32\u0e08|\u0e2b\u0e32\u0e01|\u0e16\u0e49\u0e32|\u0e08\u0e30"
-)
-_OVER = re.compile(
-    r"\b(overbought|oversold)\b|\u0e0b\u0e37\u0e49\u0e2d\u0e21\u0e32\u0e01\u0e40\u0e01\u0e34\u0e19\u0e44\u0e1b|\u0e02\u0e32\u0e22\u0e21\u0e32\u0e01\u0e40\u0e01\u0e34\u0e19\u0e44\u0e1b"
-)
-_NEARLY = re.compile(
-    r"\b(?:near|nears|nearing|approach\w*|close to|towards?|almost|nearly|neither|nor|or|of|from|than)"
-    r"\s+(?:[\w-]+\s+){0,2}$"
-)
 _COMPARED = re.compile(
     r"\b(?P<more>above|higher than|heavier than|more than|exceeds|exceeded|tops|topped|beat|surpassed)\b"
     r"|\b(?P<less>below|beneath|lower than|lighter than|less than)\b"
 )
-_MOVED = re.compile(f"(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})")
-_RELATIVE = frozenset({"above", "below", "beneath", "higher", "lower", "ahead", "behind"})
 _SIGNED = frozenset({"macd", "macd_signal", "macd_histogram"})
 _BOTH = frozenset({"close", "previous_close"})
-_FLAT_BELOW = 0.5
-_BOUGHT, _SOLD = 70.0, 30.0
+_FLAT_BELOW = {"return_1d": 0.5, "return_1w": 1.0, "return_1m": 2.0, "return_3m": 3.0, "return_1y": 5.0}
+"""Percent a price may have moved and still be called unchanged; 0.5 for what is no return."""
+_STRONG_FROM = {"return_1d": 1.0, "return_1w": 1.5, "return_1m": 2.0, "return_3m": 3.0, "return_1y": 5.0}
+"""Percent from which a price may have soared or plunged."""
+_PERIODS = {"return_1d": "day", "return_1w": "week", "return_1m": "month", "return_3m": "months", "return_1y": "year"}
 
 
 def directions(found: Sequence[Sentence], units: Mapping[str, str], known: Mapping[str, Known]) -> list[Problem]:
@@ -71,73 +34,75 @@ def directions(found: Sequence[Sentence], units: Mapping[str, str], known: Mappi
     problems: list[Problem] = []
     for sentence in found:
         problems += _signs(sentence, units)
-        problems += _zones(sentence, known)
         problems += _comparisons(sentence, units, known)
         problems += _moves(sentence, known)
     return problems
 
 
-def _maybe(sentence: Sentence, at: int) -> bool:
-    begin, end = sentence.clause(at)
-    return _MAYBE.search(sentence.text, begin, end) is not None
-
-
 def _signs(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]:
     values = [span for span in sentence.spans if units.get(span.fact, "text") != "text"]
     for span in values:
-        narrow = span.fact in _SIGNED or span.fact.endswith("_correlation")
+        together = span.fact.endswith("_correlation")
+        narrow = span.fact in _SIGNED or together
         if units[span.fact] != "percent" and not narrow:
             continue
-        if _maybe(sentence, span.start - sentence.start):
+        pattern = TOGETHER if together else SIGN_ONLY if narrow else TURN
+        for way, word in _turns(sentence, span, values, pattern):
+            if why := _against(span, way, word):
+                yield Problem("direction", span.start, span.text, why)
+
+
+def _against(span: Span, way: str, word: str) -> str:
+    """Why a word of direction does not fit the value it is about; empty where it does."""
+    sign = -1 if span.text.startswith("-") else int(any(char in "123456789" for char in span.text))
+    size = float(re.sub(r"[^\d.]", "", span.text) or 0)
+    wrong = (
+        (way == "up" and sign <= 0)
+        or (way == "down" and sign >= 0)
+        or (way == "flat" and size >= _FLAT_BELOW.get(span.fact, 0.5))
+        or (STRONG.match(word) and size < _STRONG_FROM.get(span.fact, 0.0))
+    )
+    return f"{word!r} contradicts {span.fact} of {span.text}; use a word that fits it, or none" if wrong else ""
+
+
+def _turns(
+    sentence: Sentence, span: Span, values: Sequence[Span], pattern: re.Pattern[str]
+) -> Iterator[tuple[str, str]]:
+    """The words of direction that belong to a value, each with which way it points: the nearest on either side.
+
+    A word behind the value counts beside one before it only where it can mean nothing else.
+    """
+    before = after = False
+    for window in (*windows(sentence, span, values), trail(sentence, span, values)):
+        if after or (before and not (window.after and window.own)):
             continue
-        turn = _turn(sentence, span, values, _SIGN_ONLY if narrow else _TURN)
-        sign = -1 if span.text.startswith("-") else int(any(char in "123456789" for char in span.text))
-        size = float(re.sub(r"[^\d.]", "", span.text) or 0)
-        wrong = (
-            (turn[0] == "up" and sign <= 0)
-            or (turn[0] == "down" and sign >= 0)
-            or (turn[0] == "flat" and size >= _FLAT_BELOW)
-        )
-        if wrong:
-            why = f"{turn[1]!r} contradicts {span.fact} of {span.text}; use a word that fits its sign, or none"
-            yield Problem("direction", span.start, span.text, why)
-
-
-def _turn(sentence: Sentence, span: Span, values: Sequence[Span], pattern: re.Pattern[str]) -> tuple[str, str]:
-    """The word of direction that belongs to a value, and which way it points."""
-    for window in windows(sentence, span, values)[:3]:
-        matches = [match for match in pattern.finditer(window.text) if not _NOT.search(window.text[: match.start()])]
+        told = pattern.finditer(window.text, window.shared)
+        matches = [match for match in told if _stated(sentence, window.at + match.start())]
+        if window.after and before and _of_another(window, span):
+            continue
         if matches:
             match = matches[0] if window.after else matches[-1]
-            return str(match.lastgroup), match[0]
-    return "", ""
+            before, after = before or not window.after, window.after
+            yield str(match.lastgroup), match[0]
 
 
-def _zones(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
-    for match in _OVER.finditer(sentence.text):
-        if _maybe(sentence, match.start()):
-            continue
-        begin, _ = sentence.clause(match.start())
-        lead = sentence.text[begin : match.start()]
-        bought = match[0] in {
-            "overbought",
-            "\u0e0b\u0e37\u0e49\u0e2d\u0e21\u0e32\u0e01\u0e40\u0e01\u0e34\u0e19\u0e44\u0e1b",
-        }
-        rsi = known.get("rsi_14")
-        level = rsi.value if rsi and isinstance(rsi.value, float) else None
-        there = level is not None and (level >= _BOUGHT if bought else level <= _SOLD)
-        stated = not _NOT.search(lead) and not _NEARLY.search(lead)
-        if stated != there and (stated or _NOT.search(lead)):
-            shown = "no RSI exists" if level is None else f"the RSI is {level:.1f}"
-            zone = "70 or more" if bought else "30 or less"
-            why = f"{match[0]!r} means an RSI of {zone}; {shown}"
-            yield Problem("direction", sentence.start + match.start(), match[0], why)
+def _of_another(window: Window, span: Span) -> bool:
+    """Whether a stretch speaks of another period than the value's, or of levels and not of moves."""
+    periods = {idea for _, idea in ideas_in(window.text)}.intersection(_PERIODS.values())
+    own = _PERIODS.get(span.fact)
+    return bool(periods - {own}) or own is None
+
+
+def _stated(sentence: Sentence, at: int) -> bool:
+    """Whether the word at an offset is said of what is: neither negated nor merely possible."""
+    begin, end = sentence.clause(at)
+    return not MAYBE.search(sentence.text, begin, end) and not NOT.search(sentence.text[begin:at])
 
 
 def _comparisons(sentence: Sentence, units: Mapping[str, str], known: Mapping[str, Known]) -> Iterator[Problem]:
     for match in _COMPARED.finditer(sentence.text):
         begin, end = sentence.clause(match.start())
-        if _maybe(sentence, match.start()) or _NOT.search(sentence.text[begin : match.start()]):
+        if not _stated(sentence, match.start()):
             continue
         left, right = (
             _subject(sentence, units, begin, match.start()),
@@ -171,12 +136,8 @@ def _moves(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
     if not isinstance(now, int | float) or not isinstance(before, int | float):
         return
     begin, _ = sentence.clause(ends[0].start - sentence.start)
-    for match in _MOVED.finditer(sentence.text, begin, ends[0].start - sentence.start):
-        if (
-            match[0] in _RELATIVE
-            or _maybe(sentence, match.start())
-            or _NOT.search(sentence.text[begin : match.start()])
-        ):
+    for match in MOVED.finditer(sentence.text, begin, ends[0].start - sentence.start):
+        if match[0] in RELATIVE or not _stated(sentence, match.start()):
             continue
         if (now <= before) if match.lastgroup == "up" else (now >= before):
             why = f"{match[0]!r} contradicts the closes: {before} before, {now} now"

@@ -1,6 +1,7 @@
 """The shape of a finished report: first line, sections, stance.
 
-What belongs here: the report's frame. What does not: what its sentences say.
+What belongs here: the report's frame. What does not: what its sentences say, and which of them give another stance
+(verifier_stance.py).
 """
 
 import re
@@ -8,19 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from stocks_pipeline.domain.reports.verifier_display import Known, shows
 from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem, Span
+from stocks_pipeline.domain.reports.verifier_stance import stances
 
 REQUIRED = ("Key takeaways", "Price and trend", "Momentum and volume", "Risks to watch")
 OPTIONAL = "News"
 STANCES = ("BUY", "SELL", "HOLD")
 _FIRST = re.compile(rf"\*\*({MASK}+) \u2014 ({MASK}+)\*\* \u00b7 ({MASK}+) \u00b7 (\w+)")
 _HEADING = re.compile(r"^(#+)\s*(.*?)\s*$", re.MULTILINE)
-_VERDICT = re.compile(
-    r"\b(?:stance|rating|rated|rate|rates|recommend\w*|call|verdict|view|conclusion|advice|clear|strong|outright|is|as|remains?|"
-    r"stays?)\b(?:\s+(?:is|of|on|it|to|the|a|an|shares|stock|remains|stays|still|as|at|that|investors))*\s*[:\u2014-]?\s*(?:a\s+)?"
-    r"(buy|buying|sell|selling|hold|holding)\b"
-    r"(?![- ](?:off|offs|side|pressure|signal|signals|steady|up|above|below|near|interest|in)\b)"
-)
-_WHOLE = re.compile(r"\b(BUY|SELL|HOLD)\b")
 
 
 def stance_of(masked: str) -> str | None:
@@ -31,7 +26,7 @@ def stance_of(masked: str) -> str | None:
 
 def layout(masked: str, spans: Sequence[Span], known: Mapping[str, Known]) -> list[Problem]:
     """Problems of the first line, the sections and the stance."""
-    return [*_first_line(masked, spans, known), *_sections(masked, known), *_stance(masked)]
+    return [*_first_line(masked, spans, known), *_sections(masked, known), *stances(masked, stance_of(masked))]
 
 
 def _first_line(masked: str, spans: Sequence[Span], known: Mapping[str, Known]) -> list[Problem]:
@@ -77,19 +72,3 @@ def _sections(masked: str, known: Mapping[str, Known]) -> list[Problem]:
             Problem("section", 0, between.strip()[:80].replace(MASK, "\u2026"), "text before the first section")
         )
     return problems
-
-
-def _stance(masked: str) -> list[Problem]:
-    """The text may not name another stance than the first line's."""
-    stance = stance_of(masked)
-    if stance is None:
-        return []
-    start = masked.find("\n") + 1
-    body = masked[start:] if start else ""
-    said = [(match.start(1), match[1]) for match in _WHOLE.finditer(body)]
-    said += [(match.start(1), match[1]) for match in _VERDICT.finditer(body.lower())]
-    return [
-        Problem("stance", start + at, word, f"the stance is {stance}; the text says {word!r}")
-        for at, word in said
-        if not word.upper().startswith(stance)
-    ]

@@ -5,17 +5,19 @@ What belongs here: cutting. What does not: what the stretches must say (verifier
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stocks_pipeline.domain.reports.verifier_spans import Span
 
 _END = re.compile(r"[.!?\u2026]+(?=[\s*)\"\u201d\u2019_]|$)|\n")
 CUT = re.compile(
     r"[,;\u2014\u2013]|\b(?:and|but|or|while|whereas|though|although|with|yet|versus|vs|against|compared (?:with|to)"
-    r"|after|following|than)\b|\u0e41\u0e25\u0e30|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48|\u0e2a\u0e48\u0e27\u0e19"
+    r"|after|following|than)\b|\u0e41\u0e25\u0e30|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48|"
+    r"\u0e2a\u0e48\u0e27\u0e19"
 )
 _CLAUSE = re.compile(
-    r"[,;\u2014\u2013:]|\b(?:but|while|whereas|though|although|yet)\b|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48"
+    r"[,;\u2014\u2013:]|\b(?:but|while|whereas|though|although|yet)\b|\u0e41\u0e15\u0e48|"
+    r"\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48"
 )
 
 
@@ -54,10 +56,21 @@ def sentences(masked: str, spans: Sequence[Span]) -> Iterator[Sentence]:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of text that may name a value; `after` if it follows the value, so that its start is the near end."""
+    """A stretch of text that may name a value.
+
+    Attributes:
+        text: The stretch.
+        at: Where it begins in the sentence.
+        after: Whether it follows the value, so that its start is the near end.
+        own: Whether it ends before anything that could belong to the next value.
+        shared: How many characters of its beginning could belong to the value before.
+    """
 
     text: str
+    at: int = 0
     after: bool = False
+    own: bool = True
+    shared: int = 0
 
 
 def windows(sentence: Sentence, span: Span, values: Sequence[Span]) -> list[Window]:
@@ -68,20 +81,33 @@ def windows(sentence: Sentence, span: Span, values: Sequence[Span]) -> list[Wind
     place = values.index(span)
     start, end = span.start - sentence.start, span.end - sentence.start
     left = values[place - 1].end - sentence.start if place else 0
-    right = values[place + 1].start - sentence.start if place + 1 < len(values) else len(sentence.text)
+    last = place + 1 == len(values)
+    right = len(sentence.text) if last else values[place + 1].start - sentence.start
     gap, post = sentence.text[left:start], sentence.text[end:right]
     cuts = list(CUT.finditer(gap))
-    found = [Window(gap[cuts[-1].end() :] if cuts else gap)]
+    near = cuts[-1].end() if cuts else 0
+    found = [Window(gap[near:], left + near)]
     if not place:
-        found.append(Window(gap))
+        found.append(Window(gap, left))
     first = CUT.search(post)
-    found.append(Window(post[: first.start()] if first else post, after=True))
+    found.append(Window(post[: first.start()] if first else post, end, after=True, own=last or first is not None))
     if place and not cuts:
         earlier = [cut.end() for cut in CUT.finditer(sentence.text, 0, start)]
-        found.append(Window(sentence.text[earlier[-1] if earlier else 0 : start]))
-    found.append(Window(gap))
-    if not place and first and not post[: first.start()].strip():
+        begin = earlier[-1] if earlier else 0
+        found.append(Window(sentence.text[begin:start], begin))
+    found.append(Window(gap, left))
+    if place and cuts:
+        found[-1] = replace(found[-1], shared=cuts[0].end())
+    if first and not post[: first.start()].strip():
         rest = post[first.end() :]
         second = CUT.search(rest)
-        found.append(Window(rest[: second.start()] if second else rest, after=True))
+        if not place or last or second:
+            text = rest[: second.start()] if second else rest
+            found.append(Window(text, end + first.end(), after=True, own=last or second is not None))
     return found
+
+
+def trail(sentence: Sentence, span: Span, values: Sequence[Span]) -> Window:
+    """Everything behind the sentence's last value; nothing behind another one."""
+    end = span.end - sentence.start
+    return Window(sentence.text[end:] if span == values[-1] else "", end, after=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from stocks_pipeline.domain.reports.verifier_words import UNITS_AFTER
+
 MASK = "\ue000"
 """Stands for each character of a span; a private-use character, so a report that holds one itself is refused."""
 
@@ -108,6 +110,8 @@ def edge_problems(masked: str, span: Span, *, numeric: bool) -> list[Problem]:
         loose = _LOOSE_SIGN.search(masked, max(0, span.start - 5), span.start)
         if loose and masked[masked.rfind("\n", 0, span.start) + 1 : loose.start()].strip():  # else it is a list's dash
             bad.append(loose[1])
+        unit = UNITS_AFTER.match(masked, span.end)
+        bad += [unit[0].strip()] if unit else []
     if not bad:
         return []
     marks = "".join(dict.fromkeys(bad)).replace(MASK, "another value")

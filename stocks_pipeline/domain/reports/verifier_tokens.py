@@ -18,8 +18,16 @@ from stocks_pipeline.domain.reports import verifier_words as words
 from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
-_CHUNK = re.compile(rf"[^\s{MASK}*()\[\]\"\u201c\u201d]+")
-_MARKUP = re.compile(r"<[a-zA-Z!/?]|&#?\w+;|\]\(|!\[|\\|~~|`|\||^\s*>|^#(?!# )|^ {4}|^\s*[-=_*]{3,}\s*$", re.MULTILINE)
+_MARKUP = re.compile(
+    r"<[a-zA-Z!/?]|&#?\w+;|[\[\]]|\\|~~|`|\||^\s*>|^#(?!# )|(?<!^)(?<!#)#|_|^ {4}|^\s*[-=_*]{3,}\s*$"
+    r"|\((?:[a-z]|[ivx]+)\)|[\u2020\u2021\u00a7\u00b6]",
+    re.MULTILINE,
+)
+_ADDRESS = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://\S*|\bwww\.\S*|\bmailto:\S*|@\S*|\b[a-z0-9-]{2,}\.(?:[a-z]{2,}\.)*[a-z]{2,}\b(?:/\S*)?"
+    r"|\b(?:dot|at) (?:com|net|org|co|io)\b",
+    re.IGNORECASE,
+)
 _FULL_STOP = frozenset(".!?:\u2026")
 _LEADING = frozenset("*_\"'\u201c\u2018([- \t\n")
 _PERCENT = frozenset("%\u2030\u2031\u066a\ufe6a\uff05")
@@ -96,6 +104,11 @@ def _plain_latin(char: str) -> bool:
 def _markup(masked: str) -> Iterator[Problem]:
     for match in _MARKUP.finditer(masked):
         yield _problem(masked, match.start(), match.end(), "the markup", "markup")
+    for match in _ADDRESS.finditer(masked):
+        yield _problem(masked, match.start(), match.end(), "the address", "markup")
+    star = masked.find("*", masked.find("\n") + 1)
+    if "\n" in masked and star >= 0:  # the first line alone is bold
+        yield _problem(masked, star, star + 1, "the markup", "markup")
 
 
 def _words(masked: str, known: frozenset[str]) -> Iterator[Problem]:

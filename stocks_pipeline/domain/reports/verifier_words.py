@@ -29,7 +29,8 @@ _TIMES = (
     "quintuple quintupled tenfold twofold threefold fourfold fivefold sixfold sevenfold eightfold ninefold hundredfold "
     "couple pair trio quartet decade century fortnight millennium"
 )
-_NUMBER_WORDS = split(f"{_UNITS} {_TEENS} {_ORDINALS} {_SCALES} {_PARTS} {_TIMES}")
+_HINTS = "digit digits umpteen umpteenth nth"
+_NUMBER_WORDS = split(f"{_UNITS} {_TEENS} {_ORDINALS} {_SCALES} {_PARTS} {_TIMES} {_HINTS}")
 _PLURALS = split(
     "ones twos threes fours fives sixes sevens eights nines tens elevens twelves twenties thirties forties fifties "
     "sixties seventies eighties nineties hundreds thousands millions billions trillions dozens quarters couples pairs "
@@ -40,7 +41,8 @@ NUMBER_WORDS = _NUMBER_WORDS | _PLURALS
 
 _COMPOSITE = "|".join(sorted(_NUMBER_WORDS - {"mn", "tn", "bn", "second", "one", "ten", "nil"}, key=len)[::-1])
 RUN_TOGETHER = re.compile(
-    rf"(?:{_COMPOSITE})(?:(?:and)?(?:{_COMPOSITE}|one|ten))+(?:s|th|fold)?|(?:{_COMPOSITE}|one|ten)(?:fold|ish|some|odd)"
+    rf"(?:{_COMPOSITE})(?:(?:and)?(?:{_COMPOSITE}|one|ten))+(?:s|th|fold)?|(?:{_COMPOSITE}|one|ten)(?:fold|ish|some|"
+    rf"odd)"
 )
 """fullmatch of a lower-case word: number words written without a space between them, or with an ending."""
 
@@ -53,13 +55,17 @@ IDIOMS = re.compile(
 UNIT_WORDS = split(
     "percent percents pct pc percentage percentages pp ppt bp bps pips pip dollar dollars cent cents baht satang yen "
     "euro euros pound pounds sterling pence penny dong yuan renminbi rmb ringgit rupee rupees rupiah peso pesos franc "
-    "francs krone krona shekel rouble ruble"
+    "francs krone krona shekel rouble ruble buck bucks quid greenback greenbacks"
 )
 """Refused outside a span: the span carries the unit."""
-UNIT_PHRASES = re.compile(r"\b(?:per cent|basis points?|percentage points?)\b")
-UNITS_AFTER = split(
-    "percent percentage points point times x shares share lots fold thousand million billion k m b bn mn tn won rand "
-    "real days day weeks week months month years year sessions session ratio usd thb"
+UNIT_PHRASES = re.compile(r"\b(?:per cent|basis points?|percentage points?|pocket change|scores? of|baker['\u2019]s)\b")
+UNITS_AFTER = re.compile(
+    r"[ \u00a0\u202f-]{0,2}\b(?:percent|percentage|points?(?! (?:to|towards?|at|out)\b)|pts|ticks?|times|fold|x|"
+    r"shares?|lots?|contracts|units|"
+    r"thousands?|"
+    r"millions?|billions?|k|m|b|bn|mn|tn|mm|won|rand|real|bucks?|days|weeks|months|years|sessions|bars|thb|usd|each|"
+    r"apiece)\b"
+    r"|[ ]?(?:จุด(?!สูง|ต่ำ)|ล็อต|เท่า|หุ้น|วัน(?!ที่|ก่อน|นี้)|เดือน|ปี)"
 )
 """Refused as the word right behind a number: it would give the number another unit."""
 
@@ -82,12 +88,15 @@ PROPER = split("Bollinger Wilder Relative Strength Index Average True Range I")
 
 _THAI_NUMBERS = (
     r"ศูนย์(?!กลาง|รวม|การ|ข้อมูล|บริการ)|หนึ่ง|เอ็ด|สอง|สาม(?!ารถ|ัคคี|ัญ|ี)|สี่|ห้า(?!ม|ง|ว)|หก(?!ล้ม)|เจ็ด"
-    r"|แปด(?!เปื้อน)|เก้า(?!อี้)|สิบ|ร้อย|(?<!สัม)(?<!ผูก)(?<!เกี่ยว)(?<!พัว)พัน(?!ธ|ผูก)|หมื่น|แสน(?!สาหัส)|ล้าน(?!นา)|โหล|ครึ่ง|เท่าตัว"
+    r"|แปด(?!เปื้อน)|เก้า(?!อี้)|สิบ|ร้อย|(?<!สัม)(?<!ผูก)(?<!เกี่ยว)(?<!พัว)พัน(?!ธ|ผูก)|หมื่น|แสน(?!สาหัส)|"
+    r"ล้าน(?!นา)|โหล|ครึ่ง|เท่าตัว"
 )
 _THAI_UNITS = r"เปอร์เซ็นต์|เปอร์เซนต์|ร้อยละ|บาท|สตางค์|ดอลลาร์|เหรียญ|เยน|ยูโร|หยวน|ริงกิต|ปอนด์"
 _THAI_DATES = (
-    r"มกราคม|กุมภาพันธ์|มีนาคม|เมษายน|พฤษภาคม|มิถุนายน|กรกฎาคม|สิงหาคม|กันยายน|ตุลาคม|พฤศจิกายน|ธันวาคม|ม\.ค\.|ก\.พ\.|มี\.ค\."
-    r"|เม\.ย\.|พ\.ค\.|มิ\.ย\.|ก\.ค\.|ส\.ค\.|ก\.ย\.|ต\.ค\.|พ\.ย\.|ธ\.ค\.|วันจันทร์|วันอังคาร|วันพุธ|วันพฤหัส|วันศุกร์|วันเสาร์|วันอาทิตย์|ไตรมาส"
+    r"มกราคม|กุมภาพันธ์|มีนาคม|เมษายน|พฤษภาคม|มิถุนายน|กรกฎาคม|สิงหาคม|กันยายน|ตุลาคม|พฤศจิกายน|ธันวาคม|ม\.ค\.|"
+    r"ก\.พ\.|มี\.ค\."
+    r"|เม\.ย\.|พ\.ค\.|มิ\.ย\.|ก\.ค\.|ส\.ค\.|ก\.ย\.|ต\.ค\.|พ\.ย\.|ธ\.ค\.|วันจันทร์|วันอังคาร|วันพุธ|วันพฤหัส|วันศุกร์|"
+    r"วันเสาร์|วันอาทิตย์|ไตรมาส"
 )
 THAI = re.compile(f"(?P<unit>{_THAI_UNITS})|(?P<date>{_THAI_DATES})|(?P<number>{_THAI_NUMBERS})")
 """Thai is written without spaces, so words are found by their letters, unless the letters before or after make another
