@@ -84,7 +84,7 @@ CLOSE_ONLY = Line(
 )
 PREVIOUS = Line(
     ("previous_close",),
-    {"any": ("The previous close was {previous_close}.", "It came from a previous close of {previous_close}.")},
+    {"any": ("The previous close was {previous_close}.",)},
 )
 MONTH, QUARTER_YEAR, YEAR = (
     _return("return_1m", "month"),

@@ -74,7 +74,7 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
     draft = Draft(
         stance=_stance(prompt),
         key_takeaways=_takeaways(say),
-        price_and_trend=" ".join(_trend(say)),
+        price_and_trend=" ".join(_trend(say, short=not prompt.facts.get("sma_200"))),
         momentum_and_volume=" ".join(say("momentum", lines.MOMENTUM) or say("momentum", (lines.NO_MOMENTUM,))),
         risks=say("risks", lines.RISKS)[:4] + say("risks", (lines.GENERAL,)),
         news=" ".join(headlines + say("news", (lines.NO_INFERENCE,)))
@@ -92,9 +92,9 @@ def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
     return said if len(said) > 1 else [*said, *say("take", (lines.THIN, lines.UNDECIDED))]
 
 
-def _trend(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
-    said = say("trend", lines.TREND)
-    return said if len(said) > 1 else [*said, *say("trend", (lines.NO_TREND,))]
+def _trend(say: Callable[[str, tuple[Line, ...]], list[str]], *, short: bool) -> list[str]:
+    said = say("trend", lines.TREND) or say("trend", (lines.NO_TREND,))
+    return [*said, *say("trend", (lines.THIN,))] if short else said
 
 
 class _Speaker:

@@ -146,7 +146,7 @@ def test_a_line_is_there_exactly_where_its_fact_is(count: int) -> None:
             assert values[-1] == pytest.approx(known[name].value), name
     begins = np.flatnonzero(np.isfinite(data.averages[200]))
     late = bool(len(begins) and begins[0])
-    assert late == bool(re.search(r"SMA 200 from \d+ \w{3} \d{4} on", told))
+    assert late == bool(re.search(r"SMA 200: none before \d+ \w{3} \d{4}", told))
 
 
 @pytest.mark.parametrize(("currency", "first"), [("USD", 87.0), ("JPY", 2870.5), ("VND", 96_000.0), ("SGD", 0.5)])

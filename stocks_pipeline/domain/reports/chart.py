@@ -120,7 +120,8 @@ def _legend(frame: Frame) -> None:
     x = LEFT
     for span, values in frame.data.averages.items():
         exists = math.isfinite(values[-1])
-        label = f"SMA {span} {frame.since(values)}".strip() if exists else f"SMA {span}: not enough history"
+        why = frame.since(values) if exists else "not enough history"
+        label = f"SMA {span}: {why}" if why else f"SMA {span}"
         frame.canvas.box(x, 78, 16, 3, fill=AVERAGE_COLOURS[span] if exists else EDGE)
         frame.canvas.text(x + 22, 83, label, fill=SOFT if exists else FAINT)
         x += 44 + 6.2 * len(label)

@@ -67,7 +67,7 @@ class Frame:
     def since(self, values: Floats) -> str:
         """Where a line begins that does not begin with the picture; empty for one that does, or that is not there."""
         known = np.flatnonzero(np.isfinite(values))
-        return f"from {short_date(self.data.sessions[known[0]])} on" if len(known) and known[0] else ""
+        return f"none before {short_date(self.data.sessions[known[0]])}" if len(known) and known[0] else ""
 
     def rule(self, y: float, colour: str, dash: str = "none") -> None:
         """A thin line across the panels."""

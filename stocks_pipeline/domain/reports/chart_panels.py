@@ -158,7 +158,7 @@ def draw_macd(frame: Frame, panel: Panel) -> None:
     frame.rule(zero, EDGE)
     frame.canvas.line(frame.xs, scaled.ys(data.signal), _SIGNAL, 1.3)
     _line(frame, scaled, data.macd, _MACD, macd_text(frame))
-    _marks(frame, scaled, ticks(low, high, 4), data.macd)
+    _marks(frame, scaled, ticks(low, high, 3), data.macd)
     since = frame.since(data.macd)
     _caption(frame, panel, ("MACD 12/26", _MACD), ("signal 9", _SIGNAL), "bars: their difference", since)
 
