@@ -46,6 +46,14 @@ def test_no_report_is_asked_for_before_a_slow_fetch_ended(morning: MorningDesk) 
     assert request.tags["dagster/asset_partition_range_end"] == ticker_key(DAY, ACTIVE[-1])
 
 
+def test_the_start_by_completion_says_who_what_and_when(morning: MorningDesk) -> None:
+    """B06: source, action and triggered_at, as the fetcher's event had them."""
+    morning.fetch()
+    (request,) = asked_by_the_sensor(morning)
+    told = {name: request.tags[name] for name in ("source", "action", "triggered_at")}
+    assert told == {"source": "scheduler", "action": "precompute", "triggered_at": "2025-12-04T22:20:00+00:00"}
+
+
 def test_reports_that_fail_leave_the_fetch_green(morning: MorningDesk) -> None:
     """A31: every report fails; the run of the data stays a success, and so does each of its partitions."""
     fetched = morning.fetch()

@@ -159,7 +159,8 @@ def reports_after(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetim
         day, ticker = parse_ticker_key(key)
         if "reused_from" not in metadata and now - cutoff(day) < YOUNG:
             days.setdefault(day, []).append(ticker)
-    tags = {"source": "scheduler", "action": "precompute", "triggered_by": "dr_precompute"}
+    at = now.isoformat(timespec="seconds")
+    tags = {"source": "scheduler", "action": "precompute", "triggered_by": "dr_precompute", "triggered_at": at}
     return [
         request
         for day, tickers in sorted(days.items())
