@@ -29,7 +29,7 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
     keys = {key.to_user_string() for key in location.resolve_all_asset_keys()}
     stages = ("symbols", "symbol_batches", "raw_prices", "daily_prices")
     mornings = ("ticker_master", "ticker_data", "ticker_reports", "precompute_summary")
-    validation = {f"us/validation_{name}" for name in ("batches", "results", "summary")}
+    validation = {f"us/validation_{name}" for name in ("batches", "results", "summary", "adhoc")}
     prices = {f"{market}/{name}" for market in MARKETS for name in stages}
     assert keys == prices | {f"dr/{name}" for name in mornings} | validation
     schedules = {s.name: s.default_status.value for s in repository.schedule_defs}
@@ -59,6 +59,7 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
         "us_validation_session",
         "us_validation_results",
         "us_validation_summary",
+        "us_validation_adhoc",
     }
 
 

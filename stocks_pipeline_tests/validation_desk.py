@@ -23,12 +23,14 @@ from stocks_pipeline.defs.us.calls import CallLog
 from stocks_pipeline.defs.us.definitions import validation_definitions
 from stocks_pipeline.defs.us.session_book import SessionBook
 from stocks_pipeline.domain.calendars import calendar
+from stocks_pipeline.domain.credit_audit import Limit
 from stocks_pipeline.domain.schemas import EXTERNAL_BARS, PRICES
 from stocks_pipeline.domain.symbols import BatchPlan, split_batches
 from stocks_pipeline.domain.validation_session import Session
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.tables import write_table
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.twelve_data import SentCall
 from stocks_pipeline_tests.fakes import FakeClock
@@ -37,6 +39,8 @@ DAY = date(2026, 1, 5)
 """A Monday; the Thursday before was New Year's Day."""
 MORNING = datetime(2026, 1, 6, 4, 30, tzinfo=UTC)
 CLOSE = 100.0
+FREE = Limit(8, 800)
+"""What the free plan allows."""
 
 Answer = Any
 Script = Callable[[Sequence[str], int], Mapping[str, Answer] | UpstreamError | None]
@@ -82,9 +86,9 @@ class CannedVendor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def open(self, lake: Lake, market: str, day: date) -> Iterator["CannedVendor"]:
+    def open(self, lake: Lake, place: SessionPlace) -> Iterator["CannedVendor"]:
         """What `TwelveDataResource.open` does."""
-        self.log = CallLog(lake, market, day)
+        self.log = CallLog(lake, place, FREE)
         yield self
 
     def daily(
@@ -139,7 +143,7 @@ class ValidationDesk:
     def run(self, stage: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> Any:
         """One run of a stage's job; a failure is a result."""
         ops = {f"us__{stage}": {"config": dict(config)}} if config else {}
-        job = {"validation_batches": "session", "validation_results": "results", "validation_summary": "summary"}[stage]
+        job = "session" if stage == "validation_batches" else stage.removeprefix("validation_")
         return self.repository.get_job(f"us_validation_{job}").execute_in_process(
             instance=self.instance,
             tags=dict(tags),
@@ -160,8 +164,16 @@ class ValidationDesk:
         """The summary."""
         return self.run("validation_summary", {"dagster/partition": day.isoformat()})
 
+    def adhoc(self, day: date = DAY, **config: Any) -> Any:
+        """A session beside the day's own."""
+        return self.run("validation_adhoc", {}, {"date": day.isoformat(), **config})
+
+    def beside(self, result: Any, day: date = DAY) -> SessionBook:
+        """The book of the session that such a run made."""
+        return SessionBook(self.lake, SessionPlace(US.name, day, f"session-{result.run_id}"), self.clock)
+
     def book(self, day: date = DAY) -> SessionBook:
-        return SessionBook(self.lake, US.name, day, self.clock)
+        return SessionBook(self.lake, SessionPlace(US.name, day), self.clock)
 
     def session(self, day: date = DAY) -> Session:
         """The stored record."""
@@ -184,7 +196,7 @@ class ValidationDesk:
         """The stored summary."""
         import json
 
-        found: dict[str, Any] = json.loads(self.lake.read(layout.validation_summary_key(US.name, day)))
+        found: dict[str, Any] = json.loads(self.lake.read(SessionPlace(US.name, day).summary))
         return found
 
 

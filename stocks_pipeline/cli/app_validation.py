@@ -10,6 +10,10 @@ import typer
 
 from stocks_pipeline.cli.options import Json, Session
 
+Id = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="The session of this id, or of one that begins so.")
+]
+
 Status = Annotated[
     str | None, typer.Option("--status", metavar="S", help="Only these: passed, failed, error or deferred.")
 ]
@@ -29,44 +33,64 @@ def validate(
     profile: Annotated[
         str, typer.Option("--profile", metavar="P", help="standard: closes within 2 %. strict: every column, 0.02.")
     ] = "standard",
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Replace the day's session, if it is about something else.")
+    beside: Annotated[
+        bool, typer.Option("--beside", help="A session beside the day's own, also of every symbol.")
     ] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Replace the day's own session.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check the stored us prices of a day against a second vendor, within what its plan allows a minute.
 
-    A day has one session. The same question again goes on where it stopped and asks for nothing twice; a session about
-    other symbols, days or another profile replaces it only with `--anew` (or if it was about fewer symbols).
+    Without symbols it is the day's own session: asked again, it goes on where it stopped and asks for nothing twice.
+    Given symbols are a session beside it, new every time, which changes nothing of the day's; so is --beside, for
+    every symbol over other days or by another profile.
 
     For example:
 
         stocks validate                                 the newest closed session, every symbol
 
-        stocks validate AAPL GOOGL MSFT --lookback-days 10 --anew
+        stocks validate AAPL GOOGL MSFT --lookback-days 10
 
-        stocks validate --date 2026-01-05 --profile strict --json
+        stocks validate --date 2026-01-05 --profile strict --beside --json
     """
     from stocks_pipeline.cli import validate as work
 
-    raise typer.Exit(int(work.run_validation(work.asked(symbols, date, lookback_days, profile, anew=anew), as_json)))
+    ask = work.asked(symbols, date, lookback_days, profile, anew=anew, beside=beside)
+    raise typer.Exit(int(work.run_validation(ask, as_json)))
+
+
+@validation.command("list")
+def list_(date: Session = None, as_json: Json = False) -> None:
+    """The sessions there are: the days' own and those beside them, with their ids. Reads only.
+
+    For example:
+
+        stocks validation list --date 2026-01-05
+    """
+    from stocks_pipeline.cli.validation_choice import show_list
+
+    raise typer.Exit(int(show_list(date, as_json=as_json)))
 
 
 @validation.command()
-def status(date: Session = None, as_json: Json = False) -> None:
+def status(date: Session = None, session: Id = None, as_json: Json = False) -> None:
     """How far a session is: batches, verdicts, credits, what to do. Reads only.
 
     For example:
 
         stocks validation status --date 2026-01-05
+
+        stocks validation status --session 3f2a
     """
     from stocks_pipeline.cli.show_validation import show_status
 
-    raise typer.Exit(int(show_status(date, as_json=as_json)))
+    raise typer.Exit(int(show_status(date, session, as_json=as_json)))
 
 
 @validation.command()
-def results(date: Session = None, status: Status = None, cause: Cause = None, as_json: Json = False) -> None:
+def results(
+    date: Session = None, session: Id = None, status: Status = None, cause: Cause = None, as_json: Json = False
+) -> None:
     """The verdict on every symbol, what differs, why probably, and what to do. Reads only.
 
     For example:
@@ -77,17 +101,19 @@ def results(date: Session = None, status: Status = None, cause: Cause = None, as
     """
     from stocks_pipeline.cli.show_validation import show_results
 
-    raise typer.Exit(int(show_results(date, status, cause, as_json=as_json)))
+    raise typer.Exit(int(show_results(date, session, status, cause, as_json=as_json)))
 
 
 @validation.command()
-def retry(date: Session = None, as_json: Json = False) -> None:
-    """Exactly the batches of a session that failed, wait, or hold symbols that were put off. Then the sum again.
+def retry(date: Session = None, session: Id = None, as_json: Json = False) -> None:
+    """Exactly what has no verdict yet: batches that failed or wait, symbols that could not be checked. Then the sum.
 
     For example:
 
         stocks validation retry --date 2026-01-05
+
+        stocks validation retry --session 3f2a
     """
     from stocks_pipeline.cli.validate import retry_validation
 
-    raise typer.Exit(int(retry_validation(date, as_json=as_json)))
+    raise typer.Exit(int(retry_validation(date, session, as_json=as_json)))

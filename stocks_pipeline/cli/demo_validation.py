@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stocks_pipeline.cli import desk, sandbox_process
 from stocks_pipeline.cli.output import Exit, print_table, say
 from stocks_pipeline.settings import Settings
+from stocks_pipeline.storage.validation_keys import SessionPlace
 
 if TYPE_CHECKING:
     from stocks_pipeline.cli.day_report import DayReport
@@ -91,10 +92,10 @@ def _session(found: Settings, day: date, spoilt: Mapping[str, str], *, as_json: 
         outcome = validated(found, ask, quiet=as_json)
     if not as_json:
         tell(found, day, outcome, as_json=False)
-    if outcome.session is None:
+    if outcome.place is None:
         return None
     after = sandbox_process.credits_of(found)
-    view = SessionView.of(desk.lake_of(found), day)
+    view = SessionView.of(desk.lake_of(found), outcome.place)
     code = view.exit_code() if outcome.whole else Exit.INTERRUPTED
     told = ("per_minute", "minute_s", "worst_window")
     counted = {name: after[name] for name in told} | {
@@ -112,7 +113,7 @@ def _another_stands(lake: "Lake", day: date) -> bool:
     from stocks_pipeline.defs.us.session_book import OtherSessionError, SessionBook
     from stocks_pipeline.domain.validation_types import Profile
 
-    book = SessionBook(lake, MARKET, day, SystemClock())
+    book = SessionBook(lake, SessionPlace(MARKET, day), SystemClock())
     try:
         book.standing(planned(lake, day), lookback_days=LOOKBACK_DAYS, profile=Profile.STANDARD)
     except OtherSessionError:

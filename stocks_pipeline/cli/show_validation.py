@@ -5,11 +5,13 @@ What belongs here: `SessionView`, and `stocks validation status|results`. What d
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
+from stocks_pipeline.cli.validation_choice import chosen, kept_sessions, session_at
+from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from stocks_pipeline.domain.validation_types import SymbolResult
@@ -22,24 +24,26 @@ SHOWN = 40
 class SessionView:
     """One session as it is stored now."""
 
-    day: date
+    place: SessionPlace
     document: dict[str, Any]
     results: tuple["SymbolResult", ...]
     problems: tuple[str, ...]
     """What became of batches that failed or wait, in words."""
+    beside: int
+    """How many other sessions of the day lie beside its own."""
 
     @classmethod
-    def of(cls, lake: "Lake", day: date) -> "SessionView":
-        """The day's session, or the end of the command."""
-        from stocks_pipeline.cli.validate import MARKET, session_of
+    def of(cls, lake: "Lake", place: SessionPlace) -> "SessionView":
+        """The session there, or the end of the command."""
         from stocks_pipeline.defs.us.summing import sum_up
 
-        session, summed = session_of(lake, day), sum_up(lake, MARKET, day)
+        session, summed = session_at(lake, place), sum_up(lake, place)
         if summed is None:
-            raise LookupError(f"the session of {day} was deleted while it was read")
+            raise LookupError(f"{place.record} was deleted while it was read")
         said = Counter(f"{b.status}: {b.error_message}" for b in session.batches if b.error_message)
         problems = tuple(f"{n} batches {text}" if n > 1 else f"1 batch {text}" for text, n in said.most_common())
-        return cls(day, summed.document, summed.results, problems)
+        beside = sum(bool(kept.place.adhoc) for kept in kept_sessions(lake, place.day)) - bool(place.adhoc)
+        return cls(place, summed.document, summed.results, problems, beside)
 
     def exit_code(self) -> Exit:
         """Well where every symbol was checked and agrees; failure where none was checked; else partial."""
@@ -65,7 +69,7 @@ class SessionView:
             {"verdict": "could not check", "symbols": found["error_count"], "means": "the vendor has no answer"},
             {"verdict": "waiting", "symbols": found["deferred_count"], "means": "not asked yet, or put off"},
         ]
-        print_table(f"us {self.day}, {found['credits_used']} credits used", rows)
+        print_table(f"us {self.place.day}, {found['credits_used']} credits used", rows)
         if by_cause := self.by_cause():
             print_table("Differs, by likely cause", by_cause)
         if unchecked := [r for r in self.results if not r.status.checked]:
@@ -73,6 +77,8 @@ class SessionView:
             print_table("Could not check", lines)
         for problem in self.problems:
             say(problem)
+        if self.beside and not self.place.adhoc:
+            say(f"{counted(self.beside, 'session')} beside it: stocks validation list --date {self.place.day}")
         if steps := self.steps():
             print_next(steps, title="What to do")
 
@@ -108,13 +114,15 @@ class SessionView:
 
     def steps(self) -> list[tuple[str, str]]:
         """Commands that come next."""
+        from stocks_pipeline.defs.us.summing import which
+
         found, steps = self.document, []
         if found["failed_count"]:
             steps.append(
-                ("what differs, symbol by symbol", f"stocks validation results --date {self.day} --status failed")
+                ("what differs, symbol by symbol", f"stocks validation results {which(self.place)} --status failed")
             )
-        if found["deferred_count"] or found["event"] != "WorkflowCompleted":
-            steps.append(("try the rest of this session again", f"stocks validation retry --date {self.day}"))
+        if found["deferred_count"] or found["error_count"] or found["event"] != "WorkflowCompleted":
+            steps.append(("try the rest of this session again", f"stocks validation retry {which(self.place)}"))
         return steps
 
 
@@ -129,11 +137,10 @@ def row_of(result: "SymbolResult") -> dict[str, Any]:
     }
 
 
-def show_status(day_text: str | None, *, as_json: bool) -> Exit:
+def show_status(day_text: str | None, session_text: str | None, *, as_json: bool) -> Exit:
     """`stocks validation status`."""
-    from stocks_pipeline.cli.validate import day_named
-
-    view = SessionView.of(desk.lake_of(desk.settings()), day_named(day_text))
+    lake = desk.lake_of(desk.settings())
+    view = SessionView.of(lake, chosen(lake, day_text, session_text))
     if as_json:
         print_json({**view.to_dict(), "exit": view.exit_code().name.lower()})
     else:
@@ -141,15 +148,17 @@ def show_status(day_text: str | None, *, as_json: bool) -> Exit:
     return view.exit_code()
 
 
-def show_results(day_text: str | None, status: str | None, cause: str | None, *, as_json: bool) -> Exit:
+def show_results(
+    day_text: str | None, session_text: str | None, status: str | None, cause: str | None, *, as_json: bool
+) -> Exit:
     """`stocks validation results`."""
-    from stocks_pipeline.cli.validate import day_named
     from stocks_pipeline.domain.validation_types import Cause, Status
 
     for option, given, valid in (("--status", status, Status), ("--cause", cause, Cause)):
         if given is not None and given not in list(valid):
             fail(f"{option}: {given!r} is none; valid: {', '.join(valid)}", Exit.USAGE)
-    view = SessionView.of(desk.lake_of(desk.settings()), day_named(day_text))
+    lake = desk.lake_of(desk.settings())
+    view = SessionView.of(lake, chosen(lake, day_text, session_text))
     rows = [
         row_of(result)
         for result in view.results
@@ -158,7 +167,7 @@ def show_results(day_text: str | None, status: str | None, cause: str | None, *,
     if as_json:
         records = [r for r in view.results if r.symbol in {row["symbol"] for row in rows}]
         issues = {r.symbol: [issue.to_record() for issue in r.issues] for r in records}
-        print_json({"date": str(view.day), "results": [{**row, "issues": issues[row["symbol"]]} for row in rows]})
+        print_json({"date": str(view.place.day), "results": [{**row, "issues": issues[row["symbol"]]} for row in rows]})
         return Exit.OK
     say(view.headline(), style="bold")
     if rows:

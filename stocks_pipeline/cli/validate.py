@@ -1,7 +1,8 @@
 """`stocks validate` and `stocks validation retry`: a session in the foreground, with progress.
 
-What belongs here: from arguments to the three stages, progress, and the exit code. What does not: the stages
-(defs/us/validation.py) and how a session is shown (show_validation.py).
+What belongs here: from arguments to the stages, progress, and the exit code. What does not: the stages
+(defs/us/validation.py, adhoc.py), which session is meant (validation_choice.py) and how one is shown
+(show_validation.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,33 +13,38 @@ from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
 from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say
+from stocks_pipeline.cli.validation_choice import MARKET, chosen, day_named, session_at
+from stocks_pipeline.storage.validation_keys import SessionPlace
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from stocks_pipeline.cli.foreground import StageResult, Stages
+    from stocks_pipeline.cli.validation_progress import Watcher
     from stocks_pipeline.domain.validation_session import Session
     from stocks_pipeline.settings import Settings
     from stocks_pipeline.storage.lake import Lake
 
-MARKET = "us"
 TRIGGERED_BY = "stocks validate"
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a person asked of one session."""
+    """What a person asked of one session. `beside`: a session of its own, which is not the day's."""
 
     day: date
     symbols: tuple[str, ...] = ()
     lookback_days: int = 5
     profile: str = "standard"
     anew: bool = False
+    beside: bool = False
 
     def config(self) -> dict[str, Any]:
         """The run config of the session."""
-        fields = {"lookback_days": self.lookback_days, "profile": self.profile, "anew": self.anew}
-        return {"ops": {"us__validation_batches": {"config": {**fields, "symbols": list(self.symbols)}}}}
+        fields: dict[str, Any] = {"lookback_days": self.lookback_days, "profile": self.profile}
+        if self.beside:
+            return _config("validation_adhoc", {**fields, "symbols": list(self.symbols), "date": str(self.day)})
+        return _config("validation_batches", {**fields, "anew": self.anew})
 
 
 @dataclass
@@ -46,22 +52,21 @@ class Outcome:
     """What became of it."""
 
     stages: list["StageResult"] = field(default_factory=list)
-    session: "Session | None" = None
+    place: SessionPlace | None = None
     whole: bool = False
     """False after Ctrl-C."""
 
 
-def asked(symbols: Sequence[str] | None, day: str | None, lookback_days: int, profile: str, *, anew: bool) -> Ask:
-    """The arguments, checked."""
+def asked(  # noqa: PLR0913 - the command's arguments, one each
+    symbols: Sequence[str] | None, day: str | None, lookback_days: int, profile: str, *, anew: bool, beside: bool
+) -> Ask:
+    """The arguments, checked. Given symbols make a session beside the day's own."""
     if profile not in {"standard", "strict"}:
         fail(f"--profile: {profile!r} is none; valid: standard, strict", Exit.USAGE)
     names = tuple(part.upper() for text in symbols or () for part in text.replace(",", " ").split())
-    return Ask(day_named(day), names, lookback_days, profile, anew)
-
-
-def day_named(text: str | None) -> date:
-    """The session that `--date` means; without one, the newest that has closed in New York."""
-    return desk.session_named(text, desk.market_named(MARKET))
+    if anew and (names or beside):
+        fail("--anew replaces the day's own session, of every symbol; one beside it is new every time", Exit.USAGE)
+    return Ask(day_named(day), names, lookback_days, profile, anew, beside or bool(names))
 
 
 def run_validation(ask: Ask, as_json: bool) -> Exit:  # noqa: FBT001 - the caller's one flag
@@ -72,70 +77,68 @@ def run_validation(ask: Ask, as_json: bool) -> Exit:  # noqa: FBT001 - the calle
 
 def validated(found: "Settings", ask: Ask, *, quiet: bool) -> Outcome:
     """Open the session, check its batches, sum it up; a failure or Ctrl-C is an outcome, not an exception."""
-    _refuse_early(desk.lake_of(found), ask)
+    lake = desk.lake_of(found)
+    _refuse_early(lake, ask)
     outcome = Outcome()
-    with desk.open_instance(found) as instance, suppress(KeyboardInterrupt), _stages(instance, quiet) as stages:
-        outcome.stages.append(stages.stage("validation_session", {"dagster/partition": str(ask.day)}, ask.config()))
-        if outcome.stages[-1].success:
-            outcome.session = session_of(desk.lake_of(found), ask.day)
-            if not quiet:
-                _announce(outcome.session)
-            _check(stages, ask.day, range(outcome.session.total_batches), outcome)
-        outcome.whole = True
+    with desk.open_instance(found) as instance, _stages(instance, lake, quiet) as (stages, watch):
+        with suppress(KeyboardInterrupt):
+            if ask.beside:
+                outcome.stages.append(stages.stage("validation_adhoc", {}, ask.config()))
+            else:
+                _days_own(stages, lake, ask, outcome, quiet=quiet)
+            outcome.whole = True
+        if ask.beside and watch.session_id:
+            outcome.place = SessionPlace(MARKET, ask.day, watch.session_id)
     return outcome
 
 
-def retry_validation(day_text: str | None, *, as_json: bool) -> Exit:
-    """Try again what is open of the day's session."""
-    found, day = desk.settings(), day_named(day_text)
+def _days_own(stages: "Stages", lake: "Lake", ask: Ask, outcome: Outcome, *, quiet: bool) -> None:
+    place = SessionPlace(MARKET, ask.day)
+    outcome.stages.append(stages.stage("validation_session", {"dagster/partition": str(ask.day)}, ask.config()))
+    if outcome.stages[-1].success:
+        outcome.place, session = place, session_at(lake, place)
+        if not quiet:
+            _announce(session)
+        _check(stages, ask.day, range(session.total_batches), outcome)
+
+
+def retry_validation(day_text: str | None, session_text: str | None, *, as_json: bool) -> Exit:
+    """Try again what is open of a session: the day's own, or the one of that id."""
+    from stocks_pipeline.defs.us.checking import open_batches
+
+    found = desk.settings()
     lake = desk.lake_of(found)
-    session = session_of(lake, day)
-    numbers = open_batches(lake, day, session)
-    outcome = Outcome(session=session)
+    place = chosen(lake, day_text, session_text)
+    session = session_at(lake, place)
+    numbers = open_batches(lake, place, session)
+    outcome = Outcome(place=place)
     if not numbers:
         if not as_json:
-            say(f"Nothing to retry: no batch of {day} failed or waits.")
+            say(f"Nothing to retry: every symbol of {session.session_id} was checked.")
         outcome.whole = True
-        return tell(found, day, outcome, as_json=as_json)
+        return tell(found, place.day, outcome, as_json=as_json)
     symbols = sum(len(b.symbols) for b in session.batches if b.batch_number in numbers)
     with (
         desk.open_instance(found) as instance,
         suppress(KeyboardInterrupt),
-        _stages(instance, as_json, (len(numbers), symbols)) as stages,
+        _stages(instance, lake, as_json) as (stages, watch),
     ):
-        _check(stages, day, numbers, outcome)
+        watch.expect(len(numbers), symbols)
+        if place.adhoc:
+            config = _config("validation_adhoc", {"date": str(place.day), "session": place.adhoc})
+            outcome.stages.append(stages.stage("validation_adhoc", {}, config))
+        else:
+            _check(stages, place.day, numbers, outcome)
         outcome.whole = True
-    return tell(found, day, outcome, as_json=as_json)
+    return tell(found, place.day, outcome, as_json=as_json)
 
 
-def session_of(lake: "Lake", day: date) -> "Session":
-    """The day's session, or the end of the command."""
-    from stocks_pipeline.clock import SystemClock
-    from stocks_pipeline.defs.us.session_book import SessionBook
-
-    session = SessionBook(lake, MARKET, day, SystemClock()).get()
-    if session is None:
-        fail(f"--date: {day} has no validation session; open one with: stocks validate --date {day}", Exit.USAGE)
-    return session
-
-
-def open_batches(lake: "Lake", day: date, session: "Session") -> list[int]:
-    """Those that failed or wait, those a dead run left, and those with symbols that were put off."""
-    from stocks_pipeline.defs.us.checking import stored_results
-    from stocks_pipeline.domain.validation_session import State
-    from stocks_pipeline.domain.validation_types import Status
-
-    results = stored_results(lake, MARKET, day, session)
-    return [
-        batch.batch_number
-        for batch in session.batches
-        if batch.status is not State.COMPLETED
-        or any(result.status is Status.DEFERRED for result in results.get(batch.batch_number, ()))
-    ]
+def _config(asset: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"ops": {f"us__{asset}": {"config": fields}}}
 
 
 def _check(stages: "Stages", day: date, numbers: Sequence[int], outcome: Outcome) -> None:
-    """The results of these batches, then the sum."""
+    """The results of these batches of the day's own session, then the sum."""
     from stocks_pipeline.defs.chain import batch_range_tags, gapless
 
     for run in gapless(list(numbers)):
@@ -158,11 +161,11 @@ def _refuse_early(lake: "Lake", ask: Ask) -> None:
     plan = stored_plan(lake, MARKET, ask.day)
     if plan is None:
         fail(f"{ask.day} has no us prices yet; fetch them with: stocks run us --date {ask.day}", Exit.FAILURE)
-    chosen, profile = choose(plan.symbols, None, ask.symbols), Profile(ask.profile)
-    if not ask.anew:
-        book = SessionBook(lake, MARKET, ask.day, SystemClock())
+    symbols, profile = choose(plan.symbols, None, ask.symbols), Profile(ask.profile)
+    if not ask.anew and not ask.beside:
+        book = SessionBook(lake, SessionPlace(MARKET, ask.day), SystemClock())
         try:
-            book.standing(chosen, lookback_days=ask.lookback_days, profile=profile)
+            book.standing(symbols, lookback_days=ask.lookback_days, profile=profile)
         except OtherSessionError as error:
             fail(str(error), Exit.USAGE)
 
@@ -175,23 +178,25 @@ def _announce(session: "Session") -> None:
 @contextmanager
 def _stages(
     instance: "dg.DagsterInstance",
+    lake: "Lake",
     quiet: bool,  # noqa: FBT001 - whether anything is shown
-    expect: tuple[int, int] | None = None,
-) -> Iterator["Stages"]:
-    """What runs the stages; `expect`: batches and symbols, where no session will be opened to tell."""
+) -> Iterator[tuple["Stages", "Watcher"]]:
+    """What runs the stages, and what watches them; dead runs and their sessions are ended first."""
     from stocks_pipeline.cli.foreground import Stages
     from stocks_pipeline.cli.mornings import Mornings
     from stocks_pipeline.cli.validation_progress import watching
     from stocks_pipeline.clock import SystemClock
     from stocks_pipeline.definitions import defs
+    from stocks_pipeline.defs.chain import MEMORY_S
     from stocks_pipeline.defs.operations.dead_runs import reap
+    from stocks_pipeline.defs.us.reaping import reap_sessions
 
+    clock = SystemClock()
     reap(instance)
+    reap_sessions(instance, lake, clock, clock.time() - MEMORY_S)
     repository = defs().get_repository_def()
     with watching(errors, quiet=quiet) as watch:
-        if expect:
-            watch.expect(*expect)
-        yield Stages(instance, repository, Mornings(MARKET), SystemClock(), TRIGGERED_BY, watch)
+        yield Stages(instance, repository, Mornings(MARKET), clock, TRIGGERED_BY, watch), watch
 
 
 def tell(found: "Settings", day: date, outcome: Outcome, *, as_json: bool) -> Exit:
@@ -200,23 +205,18 @@ def tell(found: "Settings", day: date, outcome: Outcome, *, as_json: bool) -> Ex
     from stocks_pipeline.cli.run import print_failures, stages_of
     from stocks_pipeline.cli.show_validation import SessionView
 
-    print_failures(found, DayResult(day, outcome.stages))
-    if outcome.session is None:
+    done = DayResult(day, outcome.stages)
+    print_failures(found, done)
+    if outcome.place is None:
         return Exit.FAILURE
-    view = SessionView.of(desk.lake_of(found), day)
+    lake = desk.lake_of(found)
+    view = SessionView.of(lake, outcome.place)
     code = view.exit_code() if outcome.whole else Exit.INTERRUPTED
     if as_json:
-        stages = stages_of(DayResult(day, outcome.stages))
-        print_json(
-            {
-                "trigger": outcome.session.trigger_response(),
-                **view.to_dict(),
-                "stages": stages,
-                "exit": code.name.lower(),
-            }
-        )
+        trigger = session_at(lake, outcome.place).trigger_response()
+        print_json({"trigger": trigger, **view.to_dict(), "stages": stages_of(done), "exit": code.name.lower()})
         return code
     if not outcome.whole:
-        complain("interrupted. The verdicts that are stored stay; the same command goes on from there")
+        complain("interrupted. The verdicts that are stored stay; the command below goes on from there")
     view.show()
     return code

@@ -3,7 +3,7 @@
 What belongs here: the display. What does not: running anything (validate.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,22 +27,34 @@ class Watcher:
     total: int = 0
     used: int = 0
     task: Any = None
+    session_id: str = ""
+    """The session at work, once it is open."""
 
     def __call__(self, entry: "dg.EventLogEntry") -> None:
         event = entry.dagster_event
-        if event is None or event.event_type_value != "ASSET_MATERIALIZATION" or event.asset_key is None:
+        if event is None or event.asset_key is None:
             return
-        name, found = event.asset_key.path[-1], event.step_materialization_data.materialization.metadata
-        if name == "validation_batches":
+        name, kind = event.asset_key.path[-1], event.event_type_value
+        if kind == "ASSET_MATERIALIZATION" and name != "validation_adhoc":
+            self._saw(event.step_materialization_data.materialization.metadata)
+        elif kind == "ASSET_OBSERVATION":
+            self._saw(event.asset_observation_data.asset_observation.metadata)
+
+    def _saw(self, found: Mapping[str, Any]) -> None:
+        """A session that was opened, or a batch of it that was checked; nothing else is progress."""
+        if "estimated_duration_minutes" in found:
+            self.session_id = str(found["session_id"].value)
             self.expect(int(str(found["total_batches"].value)), int(str(found["total_symbols"].value)))
-        elif name == "validation_results":
+        elif "batch_number" in found and self.task is not None:
             if "reused_from" not in found:
                 self.used += int(str(found["credits"].value))
             self.total -= int(str(found["dagster/partition_row_count"].value))
             self.progress.update(self.task, advance=1, note=self._note())
 
     def expect(self, batches: int, symbols: int) -> None:
-        """Say how much there is to do."""
+        """Say how much there is to do. Said already, the first word counts: a retry is about less than its session."""
+        if self.task is not None:
+            return
         self.total = symbols
         self.task = self.progress.add_task("batches", total=batches, note=self._note())
 

@@ -6,7 +6,6 @@ themselves (upstream/budget.py, upstream/limits.py).
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import TYPE_CHECKING
 
 from stocks_pipeline.clock import SystemClock
@@ -15,6 +14,7 @@ from stocks_pipeline.settings import SettingError, Settings
 from stocks_pipeline.storage.lake import Lake
 
 if TYPE_CHECKING:
+    from stocks_pipeline.storage.validation_keys import SessionPlace
     from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
     from stocks_pipeline.upstream.twelve_data import TwelveData
 
@@ -62,13 +62,14 @@ class TwelveDataResource:
     """The second vendor, within what its plan allows a minute and a day, over all processes."""
 
     @contextmanager
-    def open(self, lake: Lake, market: str, day: date) -> Iterator["TwelveData"]:
-        """A gateway for the length of one step; every call is kept in the lake, for the audit of its credits.
+    def open(self, lake: Lake, place: "SessionPlace") -> Iterator["TwelveData"]:
+        """A gateway for the length of one step; every call is kept with its session, for the audit of its credits.
 
         Raises:
             SettingError: live without STOCKS_TWELVE_DATA_API_KEY.
         """
         from stocks_pipeline.defs.us.calls import CallLog
+        from stocks_pipeline.domain.credit_audit import Limit
         from stocks_pipeline.domain.plans import plan_named
         from stocks_pipeline.upstream.http import RetryPolicy
         from stocks_pipeline.upstream.limits import Rate, open_limiter
@@ -88,7 +89,7 @@ class TwelveDataResource:
             limiter=limiter,
             clock=clock,
             policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s),
-            record=CallLog(lake, market, day, vendor.minute_s).record,
+            record=CallLog(lake, place, Limit(plan.credits_per_minute, daily, vendor.minute_s)).record,
             minute_s=vendor.minute_s,
             request_timeout_s=max(30.0, settings.request_timeout_s),
         )

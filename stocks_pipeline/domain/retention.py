@@ -18,8 +18,9 @@ VALIDATED: Final = "us"
 
 _DAY: Final = r"\d{4}-\d\d-\d\d"
 _JOB: Final = re.compile(rf"dr/jobs/{_DAY}/[^/]+/[^/]+\.json")
+_ID: Final = r"session-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SESSION: Final = re.compile(
-    rf"({VALIDATED}/validation/{_DAY}/)(?:session\.json|summary\.json|batch-\d+\.parquet|calls/[^/]+\.json)"
+    rf"({VALIDATED}/validation/{_DAY}/(?:{_ID}/)?)(?:session\.json|summary\.json|batch-\d+\.parquet|calls/[^/]+\.json)"
 )
 RECORD: Final = "session.json"
 """The file of a session that says how old it is. It goes last, so that an interrupted purge is gone on with."""
@@ -39,7 +40,9 @@ def may_go(key: str) -> bool:
 
 
 def session_of(key: str) -> str | None:
-    """The folder of the session that the file belongs to: `us/validation/2026-01-05/`; None for any other file."""
+    """The folder of the session that the file belongs to: `us/validation/2026-01-05/`, or inside it the one that an
+    ad-hoc session's id names; None for any other file.
+    """
     found = _SESSION.fullmatch(key)
     return found[1] if found else None
 

@@ -17,6 +17,7 @@ def _field(name: str, kind: Any, text: str) -> Any:
 
 _MARKET: Final = _field("market", pa.string(), "asx or us")
 _AS_OF: Final = _field("as_of", pa.date32(), "Partition date of the file: what was known on that day")
+_ADHOC: Final = _field("adhoc", pa.bool_(), "Of a session beside the day's own; what counts for the day is NOT adhoc")
 
 _UTC: Final = pa.timestamp("us", tz="UTC")
 _MONEY: Final = pa.decimal128(18, 9)
@@ -74,6 +75,7 @@ VIEWS: Final[dict[str, Any]] = {
         [
             _MARKET,
             _AS_OF,
+            _ADHOC,
             _field("session_id", pa.string(), "session- and a UUID"),
             _field("correlation_id", pa.string(), "quality-coord- and the same UUID"),
             _field("status", pa.string(), "pending, processing, completed or failed, as its batches are"),
@@ -88,7 +90,7 @@ VIEWS: Final[dict[str, Any]] = {
             _field("completed_at", _UTC, "When it was completed or failed; missing before"),
         ]
     ),
-    "validation_results": pa.schema([_MARKET, _AS_OF, *VALIDATION_RESULTS]),
+    "validation_results": pa.schema([_MARKET, _AS_OF, _ADHOC, *VALIDATION_RESULTS]),
     "precomputed_reports": pa.schema(
         [
             _RECEIPT,

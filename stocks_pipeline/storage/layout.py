@@ -177,21 +177,6 @@ def validation_prefix(market: str) -> str:
     return f"{_market(market)}/validation/"
 
 
-def validation_session_key(market: str, day: date | str) -> str:
-    """The record of one validation session: its plan and batches."""
-    return f"{validation_prefix(market)}{_day(day)}/session.json"
-
-
-def validation_batch_key(market: str, day: date | str, batch: int) -> str:
-    """Results of one batch of a validation session."""
-    return f"{validation_prefix(market)}{_day(day)}/batch-{_number(batch)}.parquet"
-
-
-def validation_summary_key(market: str, day: date | str) -> str:
-    """Counts and verdict of one validation session."""
-    return f"{validation_prefix(market)}{_day(day)}/summary.json"
-
-
 def ticker_master_key() -> str:
     """The depositary receipts followed, with their names at each vendor."""
     return "dr/ticker-master.parquet"
@@ -237,8 +222,3 @@ def llm_call_key(day: date | str, call_id: str) -> str:
 def llm_answer_key(fingerprint: str) -> str:
     """What a model answered to exactly this question: paid for once."""
     return f"dr/llm-answers/{fingerprint[:2]}/{encode_symbol(fingerprint.upper())}.json"
-
-
-def validation_call_key(market: str, day: date | str, moment: str, number: int) -> str:
-    """One request to the second vendor: what the audit of its credits reads."""
-    return f"{validation_prefix(market)}{_day(day)}/calls/{encode_symbol(moment)}-{number}.json"

@@ -66,10 +66,11 @@ SELECT
     symbol, session, open, high, low, close, adj_close, volume, dividend, split, currency, source, fetched_at
 FROM lake.ticker_data_files;
 
--- A validation session has one record a day; a session that was replaced took its results with it.
+-- A day has one validation session of its own and any number beside it (adhoc), in folders of their ids. Of the day's
+-- own only the newest is there: one that was replaced took its results with it.
 CREATE OR REPLACE VIEW validation_sessions AS
 SELECT
-    market, as_of, session.session_id AS session_id, session.correlation_id AS correlation_id, session.status AS status,
+    market, as_of, adhoc, session.session_id AS session_id, session.correlation_id AS correlation_id, session.status AS status,
     session.profile AS profile, session.lookback_days AS lookback_days, session.total_symbols AS total_symbols,
     session.total_batches AS total_batches,
     CAST(len(list_filter(session.batches, lambda batch: batch.status = 'completed')) AS BIGINT) AS batches_completed,
@@ -78,8 +79,9 @@ SELECT
     CAST(session.completed_at AS TIMESTAMPTZ) AS completed_at
 FROM (
     SELECT
-        split_part(filename, '/', -4) AS market,
-        CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+$', 1) AS DATE) AS as_of,
+        regexp_extract(filename, '([^/]+)/validation/[^/]+/(session-[^/]+/)?[^/]+$', 1) AS market,
+        CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/(session-[^/]+/)?[^/]+$', 1) AS DATE) AS as_of,
+        regexp_matches(filename, '/session-[^/]+/[^/]+$') AS adhoc,
         from_json(content, '{"session_id": "VARCHAR", "correlation_id": "VARCHAR", "status": "VARCHAR", "profile": "VARCHAR", "lookback_days": "INTEGER", "total_symbols": "INTEGER", "total_batches": "INTEGER", "batches": [{"status": "VARCHAR"}], "created_at": "VARCHAR", "updated_at": "VARCHAR", "completed_at": "VARCHAR"}')
             AS session
     FROM lake.validation_session_files
@@ -87,8 +89,9 @@ FROM (
 
 CREATE OR REPLACE VIEW validation_results AS
 SELECT
-    split_part(filename, '/', -4) AS market,
-    CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+$', 1) AS DATE) AS as_of,
+    regexp_extract(filename, '([^/]+)/validation/[^/]+/(session-[^/]+/)?[^/]+$', 1) AS market,
+    CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/(session-[^/]+/)?[^/]+$', 1) AS DATE) AS as_of,
+    regexp_matches(filename, '/session-[^/]+/[^/]+$') AS adhoc,
     session_id, symbol, passed, status, issues, causes, rows_checked, external_source, validated_at, message, batch_number
 FROM lake.validation_result_files;
 

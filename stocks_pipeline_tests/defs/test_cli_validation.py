@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from stocks_pipeline.cli.app import app
 from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down
 
@@ -88,16 +89,74 @@ def test_the_table_says_what_and_why(desk: ValidationDesk, stocks: Stocks) -> No
     assert desk.states() == ["completed"] * 3
 
 
-def test_named_symbols_are_a_session_of_their_own_day(desk: ValidationDesk, stocks: Stocks) -> None:
-    """D: only these; all agree, so 0; beside a session of others they are refused without --anew, at exit 2."""
-    code, found = validated(stocks, "s01", "S02,S04")
-    assert (code, found["trigger"]["total_symbols"]) == (0, 3)
-    assert desk.vendor.asked == [("S01", "S02", "S04")]
+def test_named_symbols_are_a_session_beside_the_days(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D20: only these, in a session of its own: the day's session, its results and its summary stay what they were."""
     assert validated(stocks)[0] == 3
-    code, out, err = stocks("validate", "S01", "--date", str(DAY))
+    before = {key: desk.lake.read(key) for key in desk.lake.list("us/validation/")}
+    desk.vendor.asked = []
+    code, found = validated(stocks, "s01", "S02,S04", "--lookback-days", "10")
+    assert (code, found["trigger"]["total_symbols"], found["summary"]["adhoc"]) == (0, 3, True)
+    assert desk.vendor.asked == [("S01", "S02", "S04")]
+    assert {key: desk.lake.read(key) for key in before} == before
+    assert desk.session().total_symbols == 20
+
+
+def test_sessions_are_listed_and_chosen_by_id(stocks: Stocks) -> None:
+    """D21: the day's first, then those beside it; status, results and retry take the beginning of an id."""
+    validated(stocks)
+    session = validated(stocks, "S01", "S03", "--profile", "strict")[1]["trigger"]["session_id"]
+    rows = json.loads(stocks("validation", "list", "--json")[1])["sessions"]
+    assert [(row["kind"], row["symbols"]) for row in rows] == [("the day's", 20), ("ad hoc", 2)]
+    assert rows[1]["session"] == session
+    start = session.removeprefix("session-")[:8]
+    assert start in stocks("validation", "list", "--date", str(DAY))[1]
+    code, out, _ = stocks("validation", "status", "--session", start, "--json")
+    assert (code, json.loads(out)["summary"]["total_symbols"]) == (3, 2)
+    found = json.loads(stocks("validation", "results", "--session", session, "--json")[1])
+    assert [row["symbol"] for row in found["results"]] == ["S01", "S03"]
+    assert "1 session beside it" in stocks("validation", "status", "--date", str(DAY))[1]
+    assert f"--session {session}" in stocks("validation", "status", "--session", start)[1].replace("\n", "")
+    code, out, err = stocks("validation", "status", "--session", "nobody")
     assert (code, out) == (2, "")
+    assert "stocks validation list" in err
+
+
+def test_a_session_beside_is_gone_on_with_by_its_id(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D29: what failed of it is tried again in the same session, and the day's is not asked for."""
+    desk.vendor.script = lambda _s, _n: down()
+    code, found = validated(stocks, "S01", "S02")
+    assert (code, found["summary"]["event"]) == (1, "WorkflowFailed")
+    desk.vendor.script, desk.vendor.asked = (lambda _s, _n: None), []
+    session = found["trigger"]["session_id"]
+    code, out, _ = stocks("validation", "retry", "--session", session, "--json")
+    assert (code, json.loads(out)["summary"]["event"]) == (0, "WorkflowCompleted")
+    assert json.loads(out)["trigger"]["session_id"] == session
+    assert desk.vendor.asked == [("S01", "S02")]
+    assert desk.book().get() is None
+
+
+def test_every_symbol_by_another_profile_beside_the_days(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D: another profile is refused for the day's own session and says how to have it; --beside has it."""
+    validated(stocks)
+    code, out, err = stocks("validate", "--date", str(DAY), "--profile", "strict")
+    assert (code, out) == (2, "")
+    assert "--beside" in err
     assert "--anew" in err
-    assert validated(stocks, "S01", "--anew")[0] == 0
+    found = validated(stocks, "--profile", "strict", "--beside")[1]
+    assert (found["summary"]["profile"], found["summary"]["total_symbols"]) == ("strict", 20)
+    assert desk.session().profile == "standard"
+
+
+def test_a_retry_takes_what_could_not_be_checked(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D26: a symbol that the vendor could not answer for is asked again, alone, though its batch is complete."""
+    desk.vendor.script = lambda _s, _n: {"S05": down(FailureKind.PERMANENT, "not found", "S05")}
+    code, found = validated(stocks)
+    assert (code, found["summary"]["error_count"]) == (3, 1)
+    assert "stocks validation retry" in found["summary"]["next_steps"]
+    desk.vendor.script, desk.vendor.asked = (lambda _s, _n: None), []
+    out = stocks("validation", "retry", "--date", str(DAY), "--json")[1]
+    assert desk.vendor.asked == [("S05",)]
+    assert json.loads(out)["summary"]["error_count"] == 0
 
 
 @pytest.mark.parametrize(
@@ -105,6 +164,7 @@ def test_named_symbols_are_a_session_of_their_own_day(desk: ValidationDesk, stoc
     [
         (["validate", "--profile", "lax"], 2, "standard, strict"),
         (["validate", "S0", "--date", str(DAY)], 2, "nearest"),
+        (["validate", "S01", "--anew", "--date", str(DAY)], 2, "--anew replaces the day's own session"),
         (["validate", "--date", "2026-01-01"], 2, "is closed"),
         (["validate", "--date", "2025-12-30"], 1, "stocks run us --date 2025-12-30"),
         (["validation", "status", "--date", str(DAY)], 2, "stocks validate --date"),
@@ -177,4 +237,4 @@ def test_an_empty_day_is_well(desk: ValidationDesk, stocks: Stocks) -> None:
     desk.stock([], friday)
     code, out, _ = stocks("validate", "--date", str(friday), "--json")
     assert (code, json.loads(out)["summary"]["total_symbols"]) == (0, 0)
-    assert desk.lake.exists(layout.validation_summary_key("us", friday))
+    assert desk.lake.exists(SessionPlace("us", friday).summary)

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us import automation
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
@@ -30,7 +31,10 @@ def evaluated(desk: ValidationDesk, at: datetime) -> Any:
 
 def tick(desk: ValidationDesk, clock: FakeClock | None = None) -> list[dg.RunRequest]:
     """What the chain asks for now."""
-    with dg.build_sensor_context(instance=desk.instance, repository_def=desk.repository) as context:
+    resources = {"lake": LakeResource(root=str(desk.root))}
+    with dg.build_sensor_context(
+        instance=desk.instance, repository_def=desk.repository, resources=resources
+    ) as context:
         return list(automation.validation_chain(clock).evaluate_tick(context).run_requests or [])
 
 

@@ -12,6 +12,7 @@ from stocks_pipeline.cli.show_validation import SessionView
 from stocks_pipeline.domain.symbols import BatchPlan, split_batches
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.tables import read_table
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
 
 SYMBOLS = ["AAPL", "GOOGL", "MSFT", *(f"S{number:02}" for number in range(17))]
@@ -34,13 +35,13 @@ def test_three_named_symbols_over_ten_days_are_one_batch(desk: ValidationDesk, m
         return answer(symbols, start=start, end=end, stop=stop)  # type: ignore[arg-type]
 
     monkeypatch.setattr(desk.vendor, "daily", daily)
-    assert desk.open(symbols=["AAPL", "GOOGL", "MSFT"], lookback_days=10).success
-    assert desk.session().total_batches == 1
-    assert desk.check().success
+    made = desk.adhoc(symbols=["AAPL", "GOOGL", "MSFT"], lookback_days=10)
+    assert made.success
+    place = desk.beside(made).place
     ((symbols, start, end),) = spans
     assert (symbols, end) == (("AAPL", "GOOGL", "MSFT"), DAY)
     assert (end - start).days >= 10
-    rows = read_table(desk.lake, layout.validation_batch_key("us", DAY, 0)).to_pylist()
+    rows = read_table(desk.lake, place.batch(0)).to_pylist()
     assert {row["rows_checked"] for row in rows} == {6}  # 26, 29, 30, 31 December, 2 and 5 January
 
 
@@ -50,7 +51,7 @@ def test_a_result_has_the_seeds_fields(desk: ValidationDesk) -> None:
     """
     desk.open()
     desk.check()
-    batches = [layout.validation_batch_key("us", DAY, number) for number in range(3)]
+    batches = [SessionPlace("us", DAY).batch(number) for number in range(3)]
     rows = [row for key in batches for row in read_table(desk.lake, key).to_pylist()]
     wanted = {"session_id", "symbol", "passed", "issues", "rows_checked", "external_source", "validated_at"}
     assert wanted <= set(rows[0])
@@ -87,7 +88,7 @@ def test_a_failed_batch_is_shown_with_its_reason_and_the_way_out(desk: Validatio
     desk.open()
     desk.vendor.script = lambda symbols, _: down() if symbols[0] == SYMBOLS[8] else None
     desk.check()
-    view = SessionView.of(desk.lake, DAY)
+    view = SessionView.of(desk.lake, SessionPlace("us", DAY))
     (problem,) = view.problems
     assert problem.startswith("1 batch failed")
     assert "503: try later" in problem

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us.automation import RETRIES, RETRY_AFTER_S, validation_chain
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.validation_desk import ValidationDesk, down, validation_desk
@@ -25,7 +26,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Validation
 def retries(desk: ValidationDesk, later_s: float = RETRY_AFTER_S + 5) -> list[dg.RunRequest]:
     """The runs that the chain starts anew, so long after now."""
     clock = FakeClock(datetime.now(UTC).timestamp() + later_s)
-    with dg.build_sensor_context(instance=desk.instance, repository_def=desk.repository) as context:
+    lake = {"lake": LakeResource(root=str(desk.root))}
+    with dg.build_sensor_context(desk.instance, repository_def=desk.repository, resources=lake) as context:
         asked = validation_chain(clock).evaluate_tick(context).run_requests or []
     return [request for request in asked if "retry" in (request.run_key or "")]
 

@@ -10,7 +10,7 @@ import pytest
 from stocks_pipeline.defs.us.session_book import OtherSessionError
 from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.validation_types import Profile
-from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, said, validation_desk
 
 SYMBOLS = [f"S{number:02}" for number in range(20)]
@@ -42,7 +42,7 @@ def test_the_record_has_the_seeds_keys(desk: ValidationDesk) -> None:
     import json
 
     desk.open()
-    record = json.loads(desk.lake.read(layout.validation_session_key("us", DAY)))
+    record = json.loads(desk.lake.read(SessionPlace("us", DAY).record))
     assert record["correlation_id"].startswith("quality-coord-")
     assert set(record["batches"][0]) == {
         "batch_number",
@@ -64,7 +64,7 @@ def test_opening_twice_is_opening_once(desk: ValidationDesk) -> None:
     assert desk.session() == before
 
 
-@pytest.mark.parametrize("other", [{"symbols": ["S01", "S02"]}, {"lookback_days": 10}, {"profile": "strict"}])
+@pytest.mark.parametrize("other", [{"lookback_days": 10}, {"profile": "strict"}])
 def test_another_session_replaces_the_days_only_when_told_to(desk: ValidationDesk, other: dict[str, Any]) -> None:
     """An ad-hoc look must not cost the day's results; `anew` says that it may."""
     desk.open()
@@ -73,6 +73,7 @@ def test_another_session_replaces_the_days_only_when_told_to(desk: ValidationDes
     result = desk.open(**other)
     assert not result.success
     assert "--anew" in said(result)
+    assert "us/validation_adhoc" in said(result)
     assert desk.session() == before
     assert desk.open(**other, anew=True).success
     assert desk.session().session_id != before.session_id
@@ -80,23 +81,17 @@ def test_another_session_replaces_the_days_only_when_told_to(desk: ValidationDes
 
 
 def test_a_session_of_few_gives_way_to_one_of_all(desk: ValidationDesk) -> None:
-    """A trial with two symbols in the evening does not stop the night's session, and its results are not taken over."""
-    desk.open(symbols=["S01", "s02"])
+    """A list that grew since the session was opened makes a new one; results of the smaller one are not taken over."""
+    desk.stock(SYMBOLS[:2])
+    desk.open()
     desk.check()
     assert desk.session().total_symbols == 2
+    desk.stock(SYMBOLS)
     assert desk.open().success
     assert desk.session().total_symbols == 20
     desk.vendor.asked = []
     assert desk.check().success
     assert [len(symbols) for symbols in desk.vendor.asked] == [8, 8, 4]
-
-
-def test_a_symbol_that_is_not_on_the_list_is_refused(desk: ValidationDesk) -> None:
-    """With the nearest names, before anything is stored."""
-    result = desk.open(symbols=["S0"])
-    assert not result.success
-    assert "nearest" in said(result)
-    assert desk.book().get() is None
 
 
 def test_an_empty_list_is_a_finished_session(desk: ValidationDesk) -> None:
@@ -149,7 +144,7 @@ def test_a_batch_stored_by_a_dead_run_is_not_paid_for_twice(desk: ValidationDesk
     desk.check()
     session = desk.session()
     damaged = session.to_json().replace(b'"status": "completed"', b'"status": "processing"')
-    desk.lake.write(layout.validation_session_key("us", DAY), damaged)
+    desk.lake.write(SessionPlace("us", DAY).record, damaged)
     assert desk.states() == ["processing"] * 3
     desk.vendor.asked = []
     assert desk.check().success

@@ -9,13 +9,24 @@ import pytest
 
 from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.checking import stored_results
+from stocks_pipeline.domain.credit_audit import Limit
 from stocks_pipeline.domain.schemas import EXTERNAL_BARS
 from stocks_pipeline.domain.validation_types import Cause, Status
 from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline.upstream.twelve_data import SentCall
-from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, checks, down, said, their_bars, validation_desk
+from stocks_pipeline_tests.validation_desk import (
+    DAY,
+    FREE,
+    ValidationDesk,
+    checks,
+    down,
+    said,
+    their_bars,
+    validation_desk,
+)
 
 SYMBOLS = [f"S{number:02}" for number in range(20)]
 """Three batches of the free plan: 8, 8 and 4."""
@@ -30,7 +41,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Validation
 
 def statuses(desk: ValidationDesk) -> dict[str, Status]:
     """Of every symbol with a stored result."""
-    found = stored_results(desk.lake, US.name, DAY, desk.session())
+    found = stored_results(desk.lake, SessionPlace(US.name, DAY), desk.session())
     return {result.symbol: result.status for batch in found.values() for result in batch}
 
 
@@ -192,7 +203,7 @@ def test_without_our_prices_a_symbol_fails_with_no_data(desk: ValidationDesk) ->
     desk.lake.delete(layout.raw_key(US.name, DAY, 0))
     desk.open()
     assert desk.check(range(1)).success
-    results = stored_results(desk.lake, US.name, DAY, desk.session())[0]
+    results = stored_results(desk.lake, SessionPlace(US.name, DAY), desk.session())[0]
     assert {result.issues[0].cause for result in results} == {Cause.NO_DATA}
 
 
@@ -215,7 +226,7 @@ def test_calls_of_another_session_count_in_the_audit(desk: ValidationDesk) -> No
 
     desk.open()
     desk.check()
-    other = CallLog(desk.lake, US.name, date(2026, 1, 2))
+    other = CallLog(desk.lake, SessionPlace(US.name, date(2026, 1, 2)), FREE)
     other.record(SentCall(desk.clock.time(), 8, 200, None, None, ("X",)))
     assert not checks(desk.sum_up())["credits_kept"].passed
 
@@ -226,7 +237,7 @@ def test_calls_of_a_scaled_minute_are_audited_on_their_own_clock(desk: Validatio
 
     desk.open()
     desk.check()
-    demo = CallLog(desk.lake, US.name, date(2026, 1, 2), minute_s=2.0)
+    demo = CallLog(desk.lake, SessionPlace(US.name, date(2026, 1, 2)), Limit(8, None, 2.0))
     for after_s in (0.0, 2.0, 4.0):
         demo.record(SentCall(desk.clock.time() + after_s, 8, 200, None, None, ("X",)))
     assert checks(desk.sum_up())["credits_kept"].passed
@@ -243,7 +254,7 @@ def test_stored_results_hold_the_instant_of_each_verdict(desk: ValidationDesk) -
     desk.check(range(1))
 
     def instants() -> dict[str, datetime]:
-        rows = read_table(desk.lake, layout.validation_batch_key(US.name, DAY, 0)).to_pylist()
+        rows = read_table(desk.lake, SessionPlace(US.name, DAY).batch(0)).to_pylist()
         return {row["symbol"]: row["validated_at"] for row in rows}
 
     before = instants()
@@ -266,15 +277,14 @@ def test_the_views_show_the_days_session_and_only_its_results(desk: ValidationDe
     desk.open()
     desk.vendor.script = lambda symbols, _: down() if symbols[0] == "S16" else None
     desk.check()
-    record = "SELECT market, as_of, status, total_symbols, batches_completed, batches_failed FROM validation_sessions"
-    assert rows(record) == [("us", DAY, "failed", 20, 2, 1)]
+    record = (
+        "SELECT market, as_of, adhoc, status, total_symbols, batches_completed, batches_failed FROM validation_sessions"
+    )
+    assert rows(record) == [("us", DAY, False, "failed", 20, 2, 1)]
     counts = "SELECT status, causes, count(*) FROM validation_results GROUP BY ALL ORDER BY ALL"
     assert [(row[0], row[2]) for row in rows(counts)] == [("failed", 1), ("passed", 15)]
-    assert desk.open(symbols=["S01"], anew=True).success
+    assert desk.open(anew=True).success
     assert rows("FROM validation_results") == []
-    desk.vendor.script = lambda _s, _n: None
-    desk.check()
-    assert rows("SELECT symbol, passed FROM validation_results") == [("S01", True)]
 
 
 def test_an_ex_date_at_the_edge_of_the_window_is_explained(desk: ValidationDesk) -> None:
@@ -287,7 +297,9 @@ def test_an_ex_date_at_the_edge_of_the_window_is_explained(desk: ValidationDesk)
     desk.open()
     desk.vendor.script = lambda _s, _n: {"S00": pa.Table.from_pylist(raised, schema=EXTERNAL_BARS)}
     desk.check(range(1))
-    result = next(r for r in stored_results(desk.lake, US.name, DAY, desk.session())[0] if r.symbol == "S00")
+    result = next(
+        r for r in stored_results(desk.lake, SessionPlace(US.name, DAY), desk.session())[0] if r.symbol == "S00"
+    )
     assert {issue.cause for issue in result.issues} == {Cause.DIVIDEND_BASIS}
     assert result.harmless
     assert "dividends" in result.message

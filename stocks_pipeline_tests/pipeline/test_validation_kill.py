@@ -10,11 +10,12 @@ import pytest
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.us.session_book import SessionBook
 from stocks_pipeline.domain.validation_session import Session
-from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline_tests.fault_desk import DAY
 from stocks_pipeline_tests.sandbox_server import SandboxServer
 from stocks_pipeline_tests.stocks_process import STOCKS, StocksDesk, wait_for
 
+DAYS_OWN = SessionPlace("us", DAY)
 MINUTE_S = 2.0
 SYMBOLS = [f"A{letter}{more}" for letter in "ABCDEFGHIJ" for more in "XY"]
 """Twenty: three batches of the free plan, each a vendor's minute after the one before."""
@@ -50,7 +51,7 @@ def validating(tmp_path: Path) -> Iterator[StocksDesk]:
 
 
 def session(desk: StocksDesk) -> Session:
-    found = SessionBook(desk.lake, "us", DAY, SystemClock()).get()
+    found = SessionBook(desk.lake, DAYS_OWN, SystemClock()).get()
     assert found is not None
     return found
 
@@ -68,7 +69,7 @@ def test_a_killed_session_is_finished_by_the_next_command(validating: StocksDesk
     D08: the command stays below a gigabyte.
     """
     child = validating.start(*STOCKS, "validate", "--date", str(DAY), "--json")
-    first = layout.validation_batch_key("us", DAY, 0)
+    first = DAYS_OWN.batch(0)
     wait_for(
         lambda: validating.lake.exists(first) and session(validating).count()["processing"] == 1, child, longest_s=60
     )

@@ -28,6 +28,7 @@ from stocks_pipeline.domain.validation_types import Profile, Status
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.tables import write_table
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.yahoo import Window
 from stocks_pipeline_tests.sandbox_server import TODAY, SandboxServer
@@ -84,7 +85,7 @@ def stock(lake: Lake) -> None:
 
 def opened(lake: Lake, day: date = TODAY) -> SessionBook:
     """The book of a session of all symbols on the free plan."""
-    book = SessionBook(lake, US.name, day, SystemClock())
+    book = SessionBook(lake, SessionPlace(US.name, day), SystemClock())
     book.open(SYMBOLS, plan_named("basic8"), lookback_days=7, profile=Profile.STANDARD, anew=False)
     return book
 
@@ -93,8 +94,8 @@ def check(lake: Lake, book: SessionBook, *numbers: int) -> list[UpstreamError]:
     """Check these batches with the real client, one after the other; what failed."""
     session, failed = book.get(), []
     assert session is not None
-    with TwelveDataResource().open(lake, US.name, book.day) as gateway:
-        work = BatchCheck(US.name, book.day, session, book, lake, gateway, SystemClock(), US.calendar())
+    with TwelveDataResource().open(lake, book.place) as gateway:
+        work = BatchCheck(session, book, gateway, SystemClock(), US.calendar())
         for number in numbers:
             try:
                 work.check(number)
@@ -106,7 +107,7 @@ def check(lake: Lake, book: SessionBook, *numbers: int) -> list[UpstreamError]:
 def statuses(lake: Lake, book: SessionBook) -> dict[str, Status]:
     session = book.get()
     assert session is not None
-    return {r.symbol: r.status for found in stored_results(lake, US.name, book.day, session).values() for r in found}
+    return {r.symbol: r.status for found in stored_results(lake, book.place, session).values() for r in found}
 
 
 def test_a_session_through_dagster_and_both_vendors(lake: Lake) -> None:
@@ -124,7 +125,7 @@ def test_a_session_through_dagster_and_both_vendors(lake: Lake) -> None:
                 instance=instance, tags=tags, raise_on_error=False
             )
             assert result.success, job
-    document = json.loads(lake.read(layout.validation_summary_key(US.name, TODAY)))
+    document = json.loads(lake.read(SessionPlace(US.name, TODAY).summary))
     assert (document["event"], document["passed_count"], document["credits_used"]) == ("WorkflowCompleted", 12, 12)
     assert {c.check_name: c.passed for c in result.get_asset_check_evaluations()} == {
         "prices_agree": True,
@@ -211,7 +212,7 @@ def test_faults_of_one_vendor_are_found(vendor: SandboxServer, lake: Lake, fault
     assert check(lake, book, 0) == []
     session = book.get()
     assert session is not None
-    results = {r.symbol: r for found in stored_results(lake, US.name, TODAY, session).values() for r in found}
+    results = {r.symbol: r for found in stored_results(lake, book.place, session).values() for r in found}
     assert results["KO"].status is not Status.PASSED
     if cause:
         assert cause in {issue.cause for issue in results["KO"].issues}
@@ -234,7 +235,7 @@ def test_two_sessions_at_once_never_exceed_the_minute(vendor: SandboxServer, lak
     assert {record["status"] for record in answers} == {200}
     assert len(answers) == 4
     assert time.monotonic() - started > 2 * MINUTE_S
-    summed = sum_up(lake, US.name, TODAY)
+    summed = sum_up(lake, SessionPlace(US.name, TODAY))
     assert summed is not None
     assert summed.audit.passed, summed.audit.reason
     assert summed.audit.worst_minute <= 8

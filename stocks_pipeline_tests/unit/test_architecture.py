@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"upstream.redaction", "domain", "setting"},
     "wording": set(),
     "fanout": {"markup", "pool", "upstream"},
-    "defs": {"domain", "clock", "markup", "wording", "partitions", "upstream", "storage", "settings", "fanout"},
+    "defs": {"domain", "clock", "markup", "wording", "partitions", "upstream", "storage", "settings", "fanout", "pool"},
     "definitions": {"defs"},
     "cli": {
         "domain",

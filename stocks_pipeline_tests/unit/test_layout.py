@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import check_key
 from stocks_pipeline.storage.layout import RawFile, decode_symbol, encode_symbol, parse_daily_key, parse_raw_key
+from stocks_pipeline.storage.validation_keys import SessionPlace
 
 DAY = date(2026, 11, 20)
 SHORT = st.text(min_size=1, max_size=14)
@@ -21,9 +22,9 @@ def test_keys_are_the_documented_ones() -> None:
     assert layout.raw_key("asx", DAY, 0) == "asx/raw-data/2026-11-20-batch-0.parquet"
     assert layout.raw_key("asx", DAY, None) == "asx/raw-data/2026-11-20.parquet"
     assert layout.daily_key("us", DAY) == "us/daily/2026-11-20.parquet"
-    assert layout.validation_session_key("us", DAY) == "us/validation/2026-11-20/session.json"
-    assert layout.validation_batch_key("us", DAY, 0) == "us/validation/2026-11-20/batch-0.parquet"
-    assert layout.validation_summary_key("us", DAY) == "us/validation/2026-11-20/summary.json"
+    assert SessionPlace("us", DAY).record == "us/validation/2026-11-20/session.json"
+    assert SessionPlace("us", DAY).batch(0) == "us/validation/2026-11-20/batch-0.parquet"
+    assert SessionPlace("us", DAY).summary == "us/validation/2026-11-20/summary.json"
     assert layout.ticker_master_key() == "dr/ticker-master.parquet"
     assert layout.ticker_data_key(DAY, "NVDA19") == "dr/ticker-data/2026-11-20/NVDA19.parquet"
     assert layout.report_key(DAY, "NVDA19") == "dr/reports/2026-11-20/NVDA19.json"

@@ -17,6 +17,7 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.dr_keys import news_key
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.purge_sessions import PurgedSessions, purge_sessions
+from stocks_pipeline.storage.validation_keys import SessionPlace
 
 NOW = datetime(2026, 11, 21, 19, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -39,12 +40,13 @@ DATA = st.one_of(  # every key that holds data, as the layout makes it
     st.builds(layout.llm_call_key, DAYS, NAMES),
     st.just(layout.ticker_master_key()),
 )
+PLACES = st.builds(SessionPlace, US, DAYS, st.just("") | st.uuids().map("session-{}".format))
 RECORDS = st.one_of(  # every key that retention is for
     st.builds(layout.job_key, DAYS, NAMES, NAMES),
-    st.builds(layout.validation_session_key, US, DAYS),
-    st.builds(layout.validation_batch_key, US, DAYS, st.integers(0, 99)),
-    st.builds(layout.validation_summary_key, US, DAYS),
-    st.builds(layout.validation_call_key, US, DAYS, NAMES, st.integers(0, 99)),
+    PLACES.map(lambda place: place.record),
+    PLACES.map(lambda place: place.summary),
+    st.builds(SessionPlace.batch, PLACES, st.integers(0, 99)),
+    st.builds(SessionPlace.call, PLACES, NAMES, st.integers(0, 99)),
 )
 SAFE = ("asx/", "us/raw-data/", "us/daily/", "us/symbols/", "us/symbol-batches/", "dr/reports/", "dr/ticker-data/")
 
@@ -110,10 +112,10 @@ def test_a_sessions_record_goes_last() -> None:
 def session_files(day: date) -> list[str]:
     """The keys of one session."""
     return [
-        layout.validation_session_key("us", day),
-        layout.validation_summary_key("us", day),
-        layout.validation_batch_key("us", day, 0),
-        layout.validation_call_key("us", day, "20260105T220000", 1),
+        SessionPlace("us", day).record,
+        SessionPlace("us", day).summary,
+        SessionPlace("us", day).batch(0),
+        SessionPlace("us", day).call("20260105T220000", 1),
     ]
 
 
@@ -122,7 +124,7 @@ def put_session(lake: Lake, day: date, moved: datetime) -> list[str]:
     for key in session_files(day):
         lake.write(key, b"{}")
     record = Session.new("u", ["AAPL"], plan_named("basic8"), moved)
-    lake.write(layout.validation_session_key("us", day), record.to_json())
+    lake.write(SessionPlace("us", day).record, record.to_json())
     return session_files(day)
 
 
@@ -147,8 +149,8 @@ def test_a_sessions_age_is_when_it_last_moved(lake: Lake) -> None:
 def test_a_session_without_a_readable_record_is_left_for_a_person(lake: Lake) -> None:
     """F08: neither half a record nor none is a reason to delete or to stop."""
     broken = put_session(lake, DAY, NOW - WEEK)
-    lake.write(layout.validation_session_key("us", DAY), b'{"session_id":')
-    lake.write(layout.validation_batch_key("us", date(2026, 11, 11), 0), b"")
+    lake.write(SessionPlace("us", DAY).record, b'{"session_id":')
+    lake.write(SessionPlace("us", date(2026, 11, 11)).batch(0), b"")
     done = purge_sessions(lake, NOW, WEEK)
     assert done.unreadable == ("us/validation/2026-11-10/", "us/validation/2026-11-11/")
     assert done.files == ()

@@ -33,6 +33,7 @@ PAGE: Final = 200
 DR_DATA: Final = dg.AssetKey(["dr", "ticker_data"])
 DR_SUMMARY: Final = dg.AssetKey(["dr", "precompute_summary"])
 US_SUMMARY: Final = dg.AssetKey(["us", "validation_summary"])
+US_ADHOC: Final = dg.AssetKey(["us", "validation_adhoc"])
 
 
 def failed_runs(instance: dg.DagsterInstance, since: float) -> Iterator[FailedRun]:
@@ -147,7 +148,7 @@ def late_mornings(instance: dg.DagsterInstance, watched_since: datetime, now: da
 
 def ended(instance: dg.DagsterInstance, since: float) -> Iterator[Ended]:
     """What the summaries counted after `since`: the mornings' and the validation sessions'."""
-    for key, read in ((DR_SUMMARY, _morning), (US_SUMMARY, _session)):
+    for key, read in ((DR_SUMMARY, _morning), (US_SUMMARY, _session), (US_ADHOC, _session)):
         cursor, more = None, True
         while more:
             wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)

@@ -13,7 +13,9 @@ from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.defs.automation import CHAIN_INTERVAL_S, CHAIN_TAG, LOOK_BACK, UPSTREAM_TAG, session_of
 from stocks_pipeline.defs.chain import MEMORY_S, batch_range_tags
 from stocks_pipeline.defs.ended import ended_runs
+from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.reaping import died, reap_sessions
 from stocks_pipeline.partitions import parse_batch_key
 
 SESSION, RESULTS = US.key("validation_batches"), US.key("validation_results")
@@ -68,10 +70,13 @@ def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
         jobs=[results_job, summary_job],
         minimum_interval_seconds=CHAIN_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the checks of a session that was opened, sums it up when they ended, retries failed ones.",
+        description="Checks a session that was opened, sums it up, retries what failed, fails what a dead run left.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = (clock or SystemClock()).time()
+    def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        present = clock or SystemClock()
+        now = present.time()
+        for place in reap_sessions(context.instance, lake.open(), present, now - MEMORY_S):
+            context.log.warning(f"{place.record}: its run died; it failed, and can be gone on with")
         hops = [*_results(context.instance, now), *_summaries(context.instance, now), *_retries(context.instance, now)]
         yield from hops
         if not hops:
@@ -102,14 +107,17 @@ def _results(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest
 
 
 def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
-    for run in ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S):
-        for day in _days(run):
-            yield dg.RunRequest(
-                run_key=f"us-validation-summary-{day}-{run.run_id}",
-                job_name=summary_job.name,
-                partition_key=day.isoformat(),
-                tags={"source": "chain", "triggered_by": "us_validation_chain"},
-            )
+    """One summary for each run of results that ended; those of the foreground only where they had no time for it."""
+    ended = ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S)
+    found = {(day, run.run_id) for run in ended for day in _days(run)}
+    found |= {(place.day, run_id) for run_id, place in died(instance, now - MEMORY_S).items() if not place.adhoc}
+    for day, run_id in sorted(found):
+        yield dg.RunRequest(
+            run_key=f"us-validation-summary-{day}-{run_id}",
+            job_name=summary_job.name,
+            partition_key=day.isoformat(),
+            tags={"source": "chain", "triggered_by": "us_validation_chain"},
+        )
 
 
 def _retries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:

@@ -1,16 +1,19 @@
 """The log of the calls to the second vendor: one file a call, read by the audit of the credits.
 
-What belongs here: writing it. What does not: holding it against the plan (domain/credit_audit.py).
+What belongs here: writing and reading it. What does not: holding it against the limits (domain/credit_audit.py).
 """
 
 import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from stocks_pipeline.storage import layout
+from stocks_pipeline.domain.credit_audit import Charged, Limit
 from stocks_pipeline.storage.lake import Lake
+from stocks_pipeline.storage.layout import validation_prefix
+from stocks_pipeline.storage.validation_keys import SessionPlace, call_day
 
 if TYPE_CHECKING:
     from stocks_pipeline.upstream.twelve_data import SentCall
@@ -18,12 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CallLog:
-    """Keeps every call of one session's day. `minute_s`: how long the vendor's minute is, less than 60 in a sandbox."""
+    """Keeps every call of one session, each with the limit under which it was sent."""
 
     lake: Lake
-    market: str
-    day: date
-    minute_s: float = 60.0
+    place: SessionPlace
+    limit: Limit
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def record(self, call: "SentCall") -> None:
@@ -32,13 +34,36 @@ class CallLog:
         body = {
             "at": at.isoformat(),
             "at_s": call.at,
-            "minute_s": self.minute_s,
             "credits": call.credits,
+            "limit_per_minute": self.limit.per_minute,
+            "limit_per_day": self.limit.per_day,
+            "minute_s": self.limit.minute_s,
             "status": call.status,
             "credits_used": call.credits_used,
             "credits_left": call.credits_left,
             "strangers": call.strangers,
             "symbols": list(call.symbols),
         }
-        key = layout.validation_call_key(self.market, self.day, f"{at:%Y%m%dT%H%M%S.%f}", next(self._numbers))
-        self.lake.write(key, json.dumps(body).encode())
+        self.lake.write(self.place.call(f"{at:%Y%m%dT%H%M%S.%f}", next(self._numbers)), json.dumps(body).encode())
+
+
+def calls_of(lake: Lake, place: SessionPlace) -> list[Charged]:
+    """The calls of one session."""
+    return _read(lake, lake.list(place.calls))
+
+
+def calls_beside(lake: Lake, place: SessionPlace, mine: Iterable[Charged]) -> list[Charged]:
+    """The calls of all other sessions on the UTC days on which this one's were sent: they share the credits."""
+    days = {datetime.fromtimestamp(call.at, UTC).date() for call in mine}
+    keys = (key for key in lake.list(validation_prefix(place.market)) if not key.startswith(place.calls))
+    return _read(lake, (key for key in keys if call_day(key) in days))
+
+
+def _read(lake: Lake, keys: Iterable[str]) -> list[Charged]:
+    return [_charged(json.loads(lake.read(key))) for key in keys]
+
+
+def _charged(call: dict[str, Any]) -> Charged:
+    cap = call["limit_per_day"]
+    limit = Limit(int(call["limit_per_minute"]), None if cap is None else int(cap), float(call["minute_s"]))
+    return Charged(float(call["at_s"]), int(call["credits"]), limit)

@@ -20,13 +20,13 @@ from stocks_pipeline.defs.us.session_book import SessionBook
 from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.schemas import VALIDATION_RESULTS
 from stocks_pipeline.domain.validation import validate
-from stocks_pipeline.domain.validation_session import Session
+from stocks_pipeline.domain.validation_session import Session, State
 from stocks_pipeline.domain.validation_types import Issue, Status, SymbolResult, could_not_check
-from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.answers import NoPrices
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.reader import PriceReader
 from stocks_pipeline.storage.tables import Stored, read_table, write_table
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
 from stocks_pipeline.upstream.limits import Cancelled
 
@@ -63,15 +63,17 @@ class Checked:
 class BatchCheck:
     """Checks the batches of one session."""
 
-    market: str
-    day: date
     session: Session
     book: SessionBook
-    lake: Lake
     vendor: SecondVendor
     clock: Clock
     calendar: Calendar
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def day(self) -> date:
+        """The newest session that is compared."""
+        return self.book.place.day
 
     def stored(self, batch: int) -> Checked | None:
         """The stored results of this session, if every symbol was checked; None: there is something to do."""
@@ -114,7 +116,7 @@ class BatchCheck:
 
     def _kept(self, batch: int) -> Verdicts:
         """The verdicts of this session that are stored; a symbol that could not be checked is asked for again."""
-        rows = _rows(self.lake, self.market, self.day, batch, self.session)
+        rows = _rows(self.book.lake, self.book.place, batch, self.session)
         return {row["symbol"]: (_result(row), row["validated_at"]) for row in rows if Status(row["status"]).checked}
 
     def _results(self, symbols: Sequence[str], *, alone: bool) -> tuple[SymbolResult, ...]:
@@ -169,8 +171,9 @@ class BatchCheck:
         from stocks_pipeline.domain.schemas import PRICES
 
         start = self.day - timedelta(days=self.session.lookback_days + MARGIN_DAYS)
+        reader = PriceReader(self.book.lake, self.book.place.market)
         try:
-            found = PriceReader(self.lake, self.market).load_date_range(start, self.day, as_of=self.day, arrow=True)
+            found = reader.load_date_range(start, self.day, as_of=self.day, arrow=True)
         except NoPrices:
             return None
         return found.select(PRICES.names)
@@ -184,19 +187,30 @@ class BatchCheck:
             more = {"causes": ", ".join(causes), "validated_at": at, "batch_number": batch}
             rows.append({**record, "issues": issues, **more})
         table = pa.Table.from_pylist(rows, schema=VALIDATION_RESULTS)
-        key = layout.validation_batch_key(self.market, self.day, batch)
-        return write_table(self.lake, key, table, VALIDATION_RESULTS, volatile=("validated_at",))
+        key = self.book.place.batch(batch)
+        return write_table(self.book.lake, key, table, VALIDATION_RESULTS, volatile=("validated_at",))
 
 
-def stored_results(lake: Lake, market: str, day: date, session: Session) -> dict[int, tuple[SymbolResult, ...]]:
+def stored_results(lake: Lake, place: SessionPlace, session: Session) -> dict[int, tuple[SymbolResult, ...]]:
     """The results of the session's batches that are stored, by batch number."""
-    found = {b.batch_number: _rows(lake, market, day, b.batch_number, session) for b in session.batches}
+    found = {b.batch_number: _rows(lake, place, b.batch_number, session) for b in session.batches}
     return {number: tuple(map(_result, rows)) for number, rows in found.items() if rows}
 
 
-def _rows(lake: Lake, market: str, day: date, batch: int, session: Session) -> list[dict[str, Any]]:
+def open_batches(lake: Lake, place: SessionPlace, session: Session) -> list[int]:
+    """Those that failed or wait, those a dead run left, and those with a symbol that could not be checked."""
+    results = stored_results(lake, place, session)
+    return [
+        batch.batch_number
+        for batch in session.batches
+        if batch.status is not State.COMPLETED
+        or any(not result.status.checked for result in results.get(batch.batch_number, ()))
+    ]
+
+
+def _rows(lake: Lake, place: SessionPlace, batch: int, session: Session) -> list[dict[str, Any]]:
     """The stored rows of one batch of this session; those of a session that was replaced are not."""
-    key = layout.validation_batch_key(market, day, batch)
+    key = place.batch(batch)
     if not lake.exists(key):
         return []
     rows = read_table(lake, key, VALIDATION_RESULTS).to_pylist()

@@ -1,22 +1,21 @@
 """The record of one validation session in the lake: opened once, moved along batch by batch, healed batch by batch.
 
-What belongs here: reading and writing the record. What does not: legal moves (domain/validation_session.py) and
-checking (checking.py). One run writes it; its batches are threads, so a lock orders them.
+What belongs here: reading and writing the record, the day's own or that of a session beside it. What does not: legal
+moves (domain/validation_session.py) and checking (checking.py). One run writes it; its batches are threads, so a lock
+orders them.
 """
 
 import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.domain.plans import Plan
 from stocks_pipeline.domain.validation_session import Batch, Session, State
 from stocks_pipeline.domain.validation_types import Profile
-from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
-from stocks_pipeline.storage.validation_keys import batches_prefix
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.wording import counted
 
 
@@ -26,18 +25,18 @@ class OtherSessionError(ValueError):
 
 @dataclass(frozen=True)
 class SessionBook:
-    """The session of one day of one market."""
+    """One session: the day's own, or one beside it."""
 
     lake: Lake
-    market: str
-    day: date
+    place: SessionPlace
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, symbols: Sequence[str], plan: Plan, *, lookback_days: int, profile: Profile, anew: bool) -> Session:
         """The day's session: the stored one if it is about the same, else a new one.
 
-        A day has one session. One about fewer symbols gives way to one about more; any other only when `anew` says so.
+        A day has one session of its own. One about fewer symbols gives way to one about more; any other only when
+        `anew` says so. Sessions beside it are not touched.
 
         Raises:
             OtherSessionError: the day's session is about other symbols, another lookback or another profile.
@@ -45,13 +44,16 @@ class SessionBook:
         wanted = list(dict.fromkeys(symbols))
         if not anew and (stored := self.standing(wanted, lookback_days=lookback_days, profile=profile)):
             return stored
-        unique = str(uuid.uuid4())
-        session = Session.new(unique, wanted, plan, self.clock.now(), lookback_days=lookback_days, profile=profile)
-        self._save(session)
+        session = self._new(str(uuid.uuid4()), wanted, plan, lookback_days, profile)
         # Results of the session that this one replaces would be taken for its own by whoever reads the files.
-        for key in list(self.lake.list(batches_prefix(self.market, self.day))):
+        for key in list(self.lake.list(self.place.batches)):
             self.lake.delete(key)
         return session
+
+    def begin(self, symbols: Sequence[str], plan: Plan, *, lookback_days: int, profile: Profile) -> Session:
+        """A session beside the day's own; its id is that of its place. Begun again it is the stored one."""
+        unique = self.place.adhoc.removeprefix("session-")
+        return self.get() or self._new(unique, symbols, plan, lookback_days, profile)
 
     def standing(self, symbols: Sequence[str], *, lookback_days: int, profile: Profile) -> Session | None:
         """The day's session if it is about this; None where there is none, or one about fewer symbols.
@@ -68,14 +70,15 @@ class SessionBook:
         if about < wanted:
             return None
         raise OtherSessionError(
-            f"{self.day} has a session of {counted(stored.total_symbols, 'symbol')}, {stored.profile} profile, "
-            f"{counted(stored.lookback_days, 'day')} ({stored.status}); replace it with --anew (in the UI: anew: true)"
+            f"{self.place.day} has a session of {counted(stored.total_symbols, 'symbol')}, {stored.profile} profile, "
+            f"{counted(stored.lookback_days, 'day')} ({stored.status}); open another beside it with --beside (in the "
+            "UI: materialize us/validation_adhoc), or replace it with --anew (in the UI: anew: true)"
         )
 
     def get(self) -> Session | None:
         """The stored session, or None."""
         try:
-            return Session.from_json(self.lake.read(self._key))
+            return Session.from_json(self.lake.read(self.place.record))
         except KeyMissing:
             return None
 
@@ -109,15 +112,28 @@ class SessionBook:
         """The batch waits: no credits today, no key, or the run was stopped."""
         return self._move(batch, lambda found: found.put_back(reason))
 
-    @property
-    def _key(self) -> str:
-        return layout.validation_session_key(self.market, self.day)
+    def abandon(self, reason: str) -> bool:
+        """Whoever worked on it is gone: what is not completed failed, for that reason. False: nothing was open."""
+        with self._lock:
+            session = self.get()
+            if session is None or session.completed_at is not None:
+                return False
+            now = self.clock.now()
+            for batch in session.batches:
+                if batch.status in {State.PENDING, State.PROCESSING}:
+                    session = session.with_batch(batch.failed(reason, now), now)
+            self._save(session)
+            return True
+
+    def _new(self, unique: str, symbols: Sequence[str], plan: Plan, lookback_days: int, profile: Profile) -> Session:
+        now = self.clock.now()
+        return self._save(Session.new(unique, symbols, plan, now, lookback_days=lookback_days, profile=profile))
 
     def _move(self, batch: int, step: Callable[[Batch], Batch]) -> Session:
         with self._lock:
             session = self.get()
             if session is None:
-                raise KeyMissing(self._key, self.lake.uri(self._key))
+                raise KeyMissing(self.place.record, self.lake.uri(self.place.record))
             if session.batches[batch].status is State.COMPLETED:
                 return session  # checked again for the symbols that could not be: what it achieved stands
             moved = step(session.batches[batch])
@@ -126,7 +142,7 @@ class SessionBook:
             return self._save(session)
 
     def _save(self, session: Session) -> Session:
-        self.lake.write(self._key, session.to_json())
+        self.lake.write(self.place.record, session.to_json())
         return session
 
 
