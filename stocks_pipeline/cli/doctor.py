@@ -1,8 +1,8 @@
 """`stocks doctor`: is this desk fit to run, and if not, what to do.
 
 What belongs here: running the checks, each within a time limit, and printing them. What does not: the checks
-(doctor_checks.py for the machine, doctor_stores.py for what it writes to, doctor_reports.py for the morning reports,
-doctor_dagster.py for what Dagster knows).
+(doctor_checks.py for the machine, doctor_stores.py for what it writes to, doctor_shared.py for what processes share,
+doctor_reports.py for the morning reports, doctor_dagster.py for what Dagster knows).
 """
 
 import threading
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from stocks_pipeline.cli import doctor_checks, doctor_reports, doctor_stores
+from stocks_pipeline.cli import doctor_checks, doctor_reports, doctor_shared, doctor_stores
 from stocks_pipeline.cli.desk import open_instance, variables
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.cli.output import Exit, console, print_json, print_table, say
@@ -28,7 +28,9 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 LOOKS: Mapping[str, Callable[[Settings], Sequence[Finding]]] = {
     "DAGSTER_HOME": doctor_stores.home,
     "lake": doctor_stores.lake,
-    "limits": doctor_stores.control,
+    "control file": doctor_stores.control,
+    "limits": doctor_shared.limits,
+    "alerts": doctor_shared.alerts,
     "disk": doctor_stores.disk,
     "upstream": doctor_checks.upstream,
     "clock": doctor_checks.clock,

@@ -9,12 +9,10 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from stocks_pipeline.cli.desk import lake_of
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
-from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.lake import Lake, LakeError
 
@@ -78,7 +76,7 @@ def control(found: Settings) -> Sequence[Finding]:
     """The control file: a row is made, read, changed and deleted inside a transaction that is taken back."""
     path = found.control_db
     if not path.exists():
-        return [_absent("limits", path)]
+        return [_absent("control file", path)]
     with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as con:
         try:
             con.execute("BEGIN IMMEDIATE")
@@ -87,11 +85,10 @@ def control(found: Settings) -> Sequence[Finding]:
             con.execute("UPDATE doctor_probe SET value='changed'")
             con.execute("DELETE FROM doctor_probe")
             con.execute("ROLLBACK")
-            cooling = _cooling(con, SystemClock())
         except sqlite3.Error as error:
             do = "end the process that holds it, or set STOCKS_CONTROL_DB to a file on a local disk"
-            return [failed("limits", f"{path}: {error}", do)]
-    return [ok("limits", f"{path}: written and taken back"), *cooling]
+            return [failed("control file", f"{path}: {error}", do)]
+    return [ok("control file", f"{path}: written and taken back")]
 
 
 def disk(found: Settings) -> Sequence[Finding]:
@@ -103,21 +100,6 @@ def disk(found: Settings) -> Sequence[Finding]:
     if free < FULL_BYTES:
         return [failed("disk", text, do)]
     return [warned("disk", text, do) if free < LOW_BYTES else ok("disk", text)]
-
-
-def _cooling(con: sqlite3.Connection, present: Clock) -> Sequence[Finding]:
-    tables = {row[0] for row in con.execute("SELECT name FROM sqlite_master WHERE type='table'")}
-    if "limit_keys" not in tables:
-        return []
-    sql = "SELECT key, cool_until, reason FROM limit_keys WHERE cool_until > ?"
-    return [
-        warned(
-            f"limits of {key}",
-            f"cooling down until {datetime.fromtimestamp(until, UTC):%H:%M:%S} UTC: {reason or 'rate limited'}",
-            "wait: calls go on by themselves then. If it comes back, lower STOCKS_YAHOO_RATE",
-        )
-        for key, until, reason in con.execute(sql, (present.time(),))
-    ]
 
 
 def _absent(name: str, path: Path) -> Finding:

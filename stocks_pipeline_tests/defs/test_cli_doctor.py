@@ -14,13 +14,16 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
-from stocks_pipeline.cli import desk, doctor_checks, doctor_dagster, doctor_stores
+from stocks_pipeline.cli import desk, doctor_checks, doctor_dagster, doctor_shared, doctor_stores
 from stocks_pipeline.cli.doctor import bounded, examine, run_doctor
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok
 from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.asx import ASX
+from stocks_pipeline.defs.operations.alerts import open_outbox
 from stocks_pipeline.defs.operations.dead_runs import WORKER_TAG, alive
+from stocks_pipeline.domain.alert_facts import FailedRun
+from stocks_pipeline.domain.alerts import of_run
 from stocks_pipeline.settings import TABLE, Settings
 from stocks_pipeline.storage.lake import LakeError
 from stocks_pipeline.upstream.limits import Rate, open_limiter
@@ -140,9 +143,53 @@ def test_a_cool_down_is_shown_with_its_reason(home: Settings) -> None:
     """Who wonders why nothing moves finds the limiter cooling."""
     limiter = open_limiter(str(home.control_db), "yahoo", [Rate(5, 1.0)], clock=SystemClock(), upstream="yahoo")
     limiter.cool_down(60, "HTTP 429")
-    found = doctor_stores.control(home)
+    found = doctor_shared.limits(home)
     assert [(f.name, f.state) for f in found] == [("limits", "ok"), ("limits of yahoo", "warn")]
     assert "HTTP 429" in found[1].what
+
+
+def test_shared_limits_that_cannot_be_reached_fail_without_their_secret(home: Settings) -> None:
+    """The address is named without its user's password, and what that means for the runs."""
+    gone = dataclasses.replace(home, limits_url=f"postgresql://desk:{SECRET}@127.0.0.1:9/limits")
+    (finding,) = doctor_shared.limits(gone)
+    assert (finding.name, finding.state, SECRET in str(finding)) == ("limits", "fail", False)
+    assert "STOCKS_LIMITS_URL (127.0.0.1:9/limits) cannot be reached" in finding.what
+    assert "no vendor is asked" in finding.do
+
+
+def told(home: Settings, *sinks: str, error: str = "") -> None:
+    """Two alerts in the desk's outbox for these sinks; the first try of each sink failed with `error`."""
+    now = SystemClock().time()
+    outbox = open_outbox(home, SystemClock())
+    at = datetime(2025, 12, 5, tzinfo=UTC)
+    facts = [FailedRun(f"r-{n}", "asx_prices", "", "boom", "stocks status", at) for n in range(2)]
+    outbox.put([of_run(fact) for fact in facts], sinks, now)
+    for sink in sinks if error else ():
+        waiting = outbox.claim(sink, now, 60)
+        assert waiting is not None
+        outbox.failed(waiting, sink, error, now + 900, hold_all=True)
+    outbox.close()
+
+
+def test_alerts_that_wait_are_counted_by_sink(home: Settings) -> None:
+    """How many, since when, what the sink said, and what to do: mend it, name it, or deliver."""
+    (nothing,) = doctor_shared.alerts(home)
+    assert (nothing.state, "log" in nothing.what) == ("ok", True)
+    told(home, "webhook", "log", error="HTTP 503: down")
+    webhook = dataclasses.replace(home.alerts, sinks=("webhook",))
+    log, down = doctor_shared.alerts(dataclasses.replace(home, alerts=webhook))
+    assert (log.name, log.state) == ("alerts for log", "warn")
+    assert "name log in STOCKS_ALERT_SINKS" in log.do
+    assert (down.name, down.state) == ("alerts for webhook", "warn")
+    assert "2 wait, the oldest since 2025-12-05T00:00:00+00:00; it said: HTTP 503: down" in down.what
+    assert "stocks alerts send" in down.do
+
+
+def test_alerts_that_nobody_tried_name_the_daemon(home: Settings) -> None:
+    """No sink is at fault: nobody delivers."""
+    told(home, "log")
+    (finding,) = doctor_shared.alerts(home)
+    assert (finding.state, "stocks dev" in finding.do) == ("warn", True)
 
 
 def test_a_sandbox_that_does_not_answer_is_a_warning(home: Settings) -> None:
@@ -184,11 +231,11 @@ def test_keys_are_named_and_never_shown(home: Settings) -> None:
 
 
 def test_live_needs_the_keys_of_the_table(home: Settings) -> None:
-    """Every secret row of the settings, by name; the sandbox needs none."""
-    secrets = {row.name: SECRET for row in TABLE if row.secret}
+    """Every key of the settings, by name; the sandbox needs none, and an address that is a secret is no key."""
+    secrets = {row.name: SECRET for row in TABLE if row.secret and row.name.endswith("_KEY")}
     live = dataclasses.replace(home, upstream="live")
     (without,), (given,) = doctor_checks.keys(live, {}), doctor_checks.keys(live, secrets)
-    assert secrets
+    assert "LIMITS_URL" not in without.what
     assert (without.state, given.state) == ("warn", "ok")
     assert all(name in without.do and name in given.what for name in secrets)
     assert SECRET not in str(given)

@@ -25,7 +25,20 @@ from stocks_pipeline.storage.warehouse import QueryError
 from stocks_pipeline_tests.fake_feed import companies_of
 
 HEAVY = {"dagster", "pandas", "pyarrow", "duckdb", "yfinance", "httpx", "sqlalchemy", "openai"}
-COMMANDS = ["run", "precompute", "report", "dead-letters", "status", "retry", "sql", "doctor", "demo", "dev", "sandbox"]
+COMMANDS = [
+    "run",
+    "precompute",
+    "report",
+    "dead-letters",
+    "status",
+    "retry",
+    "sql",
+    "doctor",
+    "alerts",
+    "demo",
+    "dev",
+    "sandbox",
+]
 DAY = "2025-12-05"
 
 

@@ -179,6 +179,39 @@ def test_a_broken_control_file_is_said(tmp_path: Path, clock: FakeClock) -> None
         open_box(tmp_path, clock)
 
 
+def test_what_waits_can_be_made_due_but_never_what_is_under_way(outbox: Outbox, clock: FakeClock) -> None:
+    """E38: a person may hurry a sink's next try; what another process holds at that moment is not handed over twice."""
+    webhook = FakeSink("webhook", clock)
+    outbox.put([alert(1), alert(2)], ["webhook"], clock.time())
+    webhook.fault = FailureKind.TRANSIENT
+    deliver(outbox, [webhook], clock)
+    assert outbox.claim("webhook", clock.time(), 60) is None
+    assert outbox.hasten(["webhook", "log"], clock.time()) == 2
+    held = outbox.claim("webhook", clock.time(), 60)
+    assert held is not None
+    assert outbox.hasten(["webhook"], clock.time()) == 0
+    webhook.fault = None
+    assert deliver(outbox, [webhook], clock) == {"webhook": 1}
+    assert outbox.waiting() == {"webhook": 1}
+    clock.advance(61)
+    assert deliver(outbox, [webhook], clock) == {"webhook": 1}, "the one who held it died"
+
+
+def test_deliveries_are_listed_newest_first(outbox: Outbox, clock: FakeClock) -> None:
+    """E38: by sink, by state and at most so many, with tries and what the sink said."""
+    log, webhook = FakeSink("log", clock), FakeSink("webhook", clock)
+    webhook.fault = FailureKind.PERMANENT
+    outbox.put([alert(1), alert(2)], ["log", "webhook"], clock.time())
+    deliver(outbox, [log, webhook], clock)
+    rows = outbox.deliveries()
+    assert [(row.alert, row.sink) for row in rows] == [(alert(n), s) for n in (2, 1) for s in ("log", "webhook")]
+    assert [(row.attempts, row.delivered_at) for row in rows[:2]] == [(1, clock.time()), (1, None)]
+    assert (rows[0].error, "down" in rows[1].error, rows[1].next_at > clock.time()) == ("", True, True)
+    assert [row.sink for row in outbox.deliveries(delivered=False)] == ["webhook", "webhook"]
+    assert [row.sink for row in outbox.deliveries(delivered=True, most=1)] == ["log"]
+    assert outbox.deliveries("sns") == []
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     steps=st.lists(

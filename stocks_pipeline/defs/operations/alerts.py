@@ -22,6 +22,7 @@ from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, La
 from stocks_pipeline.domain.alerts import Alert
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.outbox import SCHEMA, Outbox
+from stocks_pipeline.upstream.alert_sinks import Sink
 
 INTERVAL_S: Final = 60
 OVERLAP_S: Final = 600.0
@@ -95,12 +96,12 @@ def open_outbox(settings: Settings, clock: Clock) -> Outbox:
     return Outbox(ControlFile(settings.control_db, SCHEMA, clock=clock))
 
 
-def tell(outbox: Outbox, settings: Settings, clock: Clock) -> dict[str, int]:
-    """Deliver what is due to the sinks of the settings; how many each took."""
+def sinks_of(settings: Settings) -> list[Sink]:
+    """The sinks that the settings name."""
     from stocks_pipeline.upstream.alert_sinks import open_sink
 
     given = settings.alerts
-    sinks = [
+    return [
         open_sink(
             name,
             webhook_url=given.webhook_url,
@@ -110,7 +111,11 @@ def tell(outbox: Outbox, settings: Settings, clock: Clock) -> dict[str, int]:
         )
         for name in given.sinks
     ]
-    return deliver(outbox, sinks, clock)
+
+
+def tell(outbox: Outbox, settings: Settings, clock: Clock) -> dict[str, int]:
+    """Deliver what is due to the sinks of the settings; how many each took."""
+    return deliver(outbox, sinks_of(settings), clock)
 
 
 def alerts_sensor(markets: Sequence[Market], clock: Clock | None = None) -> dg.SensorDefinition:
