@@ -39,7 +39,8 @@ def show_dead_letters(found: "Settings", date_text: str | None, limit: int, *, a
             for r in rows[:limit]
         ]
         print_table(f"{len(shown)} of {len(rows)}", shown)
-        print_next([("all of them again", f"stocks retry dr --date {report.date}")], title="What to do")
+        if not all(s.final for s in dead):
+            print_next([("all of them again", f"stocks retry dr --date {report.date}")], title="What to do")
     return Exit.OK
 
 

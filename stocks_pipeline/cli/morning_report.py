@@ -18,6 +18,9 @@ from stocks_pipeline.storage.lake import KeyMissing
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline.wording import counted
 
+NOT_BEGUN = "not begun"
+"""In place of a class: the data are there, and the report was never begun."""
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -68,6 +71,8 @@ class MorningReport:
     lake: str = ""
     listed: int | None = None
     """Active tickers of the list, where only some of them were asked for."""
+    data_only: bool = False
+    """No report was asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -85,28 +90,38 @@ class MorningReport:
         """Tickers that were begun and have no report."""
         return [s for s in self.standings if s.state not in {"written", "not_begun"}]
 
+    @property
+    def troubled(self) -> list[Standing]:
+        """Of those, whose work went wrong or goes on: not those of which only the report was never begun."""
+        return [s for s in self.stuck if s.kind != NOT_BEGUN]
+
     def headline(self) -> str:
         """One sentence: is the morning whole, and if not, what is wrong with it."""
         name = f"DR morning {self.date}"
         part = f" for the {self.tickers} of {counted(self.listed, 'ticker')} asked for" if self.listed else ""
         if self.whole:
             return f"{name} is whole{part}: {self.progress()}."
-        return f"{name} is not whole{part}: {self.progress()}; {'; '.join(self._lacks())}."
+        missing = "; ".join([self.progress(), *self._lacks()])
+        return f"{name}{part}: {missing}." if self.data_only else f"{name} is not whole{part}: {missing}."
 
     def progress(self) -> str:
         """Such as "1 of 5 reports are written"."""
+        if self.data_only:
+            return f"data of {self.data_stored} of {counted(self.tickers, 'ticker')} are stored"
         return f"{self.written} of {counted(self.tickers, 'report')} {'is' if self.tickers == 1 else 'are'} written"
 
     def _lacks(self) -> list[str]:
-        without = sum(self.data_failed.values())
-        waiting = sum(s.state == "pending" for s in self.standings)
+        without, reports = sum(self.data_failed.values()), not self.data_only
+        waiting = {kind: number for kind, number in self.pending.items() if kind != NOT_BEGUN}
+        ready = self.pending.get(NOT_BEGUN, 0)
         return [
             text
             for text, wrong in (
                 (f"{without} without data ({by_class(self.data_failed)})", without),
-                (f"{sum(self.failed.values())} failed ({by_class(self.failed)})", self.failed),
-                (f"{waiting} pending ({by_class(self.pending)})", waiting),
-                (f"{self.in_work} in work", self.in_work),
+                (f"{sum(self.failed.values())} failed ({by_class(self.failed)})", reports and self.failed),
+                (f"{sum(waiting.values())} pending ({by_class(waiting)})", reports and waiting),
+                (f"{ready} not begun, with their data there", reports and ready),
+                (f"{self.in_work} in work", reports and self.in_work),
                 (f"{self.not_begun} not begun", self.not_begun),
             )
             if wrong
@@ -119,8 +134,11 @@ class MorningReport:
             steps.append(("wait, then look again", f"stocks status --date {self.date}"))
         if self.failed or self.data_failed:
             steps.append(("see who failed and why", f"stocks dead-letters --date {self.date}"))
-        if not all(s.final for s in self.stuck):
-            steps.append(("do what failed or is missing", f"stocks retry dr --date {self.date}"))
+        again = f"stocks retry dr --date {self.date}"
+        if not all(s.final for s in self.troubled):
+            steps.append(("do what failed or is missing", again))
+        elif NOT_BEGUN in self.pending:
+            steps.append(("write the reports that were never begun", again))
         if self.not_begun:
             steps.append(("begin the others", f"stocks run dr --date {self.date}"))
         return steps
@@ -178,7 +196,7 @@ def _standing(name: str, job: "Job | None", report: bool, data: bool, why: "NoDa
     if why is not None and not data:
         return Standing(name, "no_data", "data", why.kind, why.why, why.tries)
     if data:
-        kind = (job.error_class if job else None) or "not begun"
+        kind = (job.error_class if job else None) or NOT_BEGUN
         return Standing(name, "pending", "report", kind, (job.error if job else None) or "its data are there", tries)
     return Standing(name, "not_begun")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import mornings
-from stocks_pipeline.cli.desk import open_instance
+from stocks_pipeline.cli.desk import enter, open_instance
 from stocks_pipeline.cli.output import Exit, complain, fail, print_json
 from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out
 
@@ -49,6 +49,7 @@ def ready_tickers(found: "Settings", ask: "MorningAsk") -> tuple[list[str], list
     """
     from stocks_pipeline.cli.run import usable_lake
 
+    enter(found)
     everyone = mornings.choose(mornings.followed(found), mornings.MorningAsk(ask.day, None, ask.names))
     ready = mornings.with_data(usable_lake(found), ask.day, everyone)
     without = [name for name in everyone if name not in ready]

@@ -112,7 +112,7 @@ def carry_out(
         whole = True
     report = morning_report(instance, lake, plan.day, plan.asked)
     listed = sum(ticker.active for ticker in mornings.followed(found))
-    report.listed = listed if len(plan.asked) < listed else None
+    report.listed, report.data_only = listed if len(plan.asked) < listed else None, not plan.write
     paid = spent(lake, began.date(), clock.now().date(), name)
     code = exit_code(plan, stages, report) if whole else Exit.INTERRUPTED
     at = began.isoformat(timespec="seconds")

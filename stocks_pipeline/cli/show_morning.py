@@ -23,20 +23,27 @@ def print_morning(report: MorningReport, *, paid: str | None = None, seconds: st
         "tickers": f"{report.tickers:,}",
         "data stored": f"{report.data_stored} of {report.tickers}",
         "without data": by_class(report.data_failed) or "none",
-        "reports written": f"{report.written} of {report.tickers}",
-        "reports failed": by_class(report.failed) or "none",
-        "reports pending": by_class(report.pending) or "none",
-        **({"reports in work": str(report.in_work)} if report.in_work else {}),
+        **({} if report.data_only else _reports(report)),
         **({"not begun": str(report.not_begun)} if report.not_begun else {}),
-        "newest jobs": by_class(report.jobs) or "none",
-        "cost": cost if paid is None else f"{cost}; this run paid {dollars(paid)}",
+        **({} if report.data_only else {"cost": cost if paid is None else f"{cost}; this run paid {dollars(paid)}"}),
         **({"seconds a report": f"{steps} (median)"} if steps else {}),
         **({"seconds": seconds} if seconds else {}),
         "files": report.lake,
     }
     print_table("", [{"what": what, "value": value} for what, value in rows.items()])
-    if stuck := report.stuck:
-        print_table(f"not there, {min(FIRST, len(stuck))} of {len(stuck)}", letters(stuck[:FIRST]))
+    if troubled := report.troubled:
+        print_table(f"not there, and why: {min(FIRST, len(troubled))} of {len(troubled)}", letters(troubled[:FIRST]))
+
+
+def _reports(report: MorningReport) -> dict[str, str]:
+    """What the reports came to."""
+    return {
+        "reports written": f"{report.written} of {report.tickers}",
+        "reports failed": by_class(report.failed) or "none",
+        "reports pending": by_class(report.pending) or "none",
+        **({"reports in work": str(report.in_work)} if report.in_work else {}),
+        "newest jobs": by_class(report.jobs) or "none",
+    }
 
 
 def letters(standings: Sequence[Standing]) -> list[dict[str, object]]:

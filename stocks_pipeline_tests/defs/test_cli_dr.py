@@ -23,6 +23,7 @@ from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.cli.precompute import ready_tickers
 from stocks_pipeline.cli.retry_morning import plan_of
 from stocks_pipeline.cli.run_morning import Plan, exit_code
+from stocks_pipeline.cli.show_morning import print_morning
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.domain.tickers import packaged_tickers
@@ -207,6 +208,28 @@ def test_a_retry_is_advised_only_where_it_can_help(morning: morning_desk.Morning
     morning.lake.delete(layout.ticker_data_key(DAY, "NVDA19"))
     morning.lake.delete(layout.report_key(DAY, "NVDA19"))
     assert [command for _, command in report_of(morning).next_steps()] == [look, again]
+
+
+def test_reports_that_nobody_began_are_no_trouble(
+    morning: morning_desk.MorningDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a fetch alone: what is told is data; a report that was never asked for stands in no list of what is wrong.
+    The command that writes it is named.
+    """
+    gone = UpstreamError(FailureKind.PERMANENT, "yahoo", "D05.SI", "404")
+    morning.feed.script = lambda symbol, window: gone if symbol == "D05.SI" else morning_desk.waves(symbol, window)
+    morning.fetch()
+    report = report_of(morning)
+    assert [s.ticker for s in report.troubled] == ["DBS19"]
+    assert report.headline().endswith("1 without data (1 permanent); 2 not begun, with their data there.")
+    assert report.next_steps()[1] == ("write the reports that were never begun", f"stocks retry dr --date {DAY}")
+    fetched = dataclasses.replace(report, data_only=True)
+    assert fetched.headline() == (f"DR morning {DAY}: data of 2 of 3 tickers are stored; 1 without data (1 permanent).")
+    print_morning(fetched)
+    shown = capsys.readouterr().out
+    assert "DBS19" in shown
+    assert "NVDA19" not in shown
+    assert "reports written" not in shown
 
 
 def test_a_report_that_failed_for_want_of_data_is_fetched_by_a_retry(morning: morning_desk.MorningDesk) -> None:
