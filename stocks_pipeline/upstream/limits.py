@@ -217,11 +217,11 @@ class Unlimited:
 def slack_for(rates: Sequence[Rate]) -> float:
     """Seconds a caller may wake late and still send; the window is widened by as much.
 
-    A fortieth of the shortest period, so at most 5 % of the rate is given up, within 0.05 s (what a busy machine needs
-    to wake a thread) and 0.5 s (more buys nothing).
+    A fiftieth of the shortest period: 2 % of the rate are given up. At most 0.5 s (more buys nothing), at least 0.01 s:
+    who wakes later than that is given another time with twice the slack, so less only costs time and never the limit.
     """
     shortest = min([rate.period_s for rate in rates], default=0.0)
-    return min(0.5, max(0.05, shortest / 40))
+    return min(0.5, max(0.01, shortest / 50))
 
 
 def open_limiter(  # noqa: PLR0913 - each is a dimension of the limit

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from stocks_pipeline.clock import SystemClock
-from stocks_pipeline.domain.credit_audit import audit
+from stocks_pipeline.domain.credit_audit import Charged, Limit, audit
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
 from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, open_limiter
@@ -90,8 +90,7 @@ def credits(vendor: SandboxServer) -> dict[str, Any]:  # noqa: A001 - the vendor
 
 def audited(desk: Desk) -> bool:
     """Whether any minute of the vendor's, wherever it starts, holds at most eight credits as they were sent."""
-    scale = 60 / MINUTE_S
-    return audit([((call.at - desk.sent[0].at) * scale, call.credits) for call in desk.sent], 8, None).passed
+    return audit([Charged(call.at, call.credits, Limit(8, None, MINUTE_S)) for call in desk.sent]).passed
 
 
 def test_a_batch_is_one_request_and_a_credit_a_symbol(vendor: SandboxServer, make: Callable[..., Desk]) -> None:
@@ -121,7 +120,7 @@ def test_no_minute_holds_more_than_eight(vendor: SandboxServer, make: Callable[.
     """Six full batches take five minutes of the vendor's; the audit of what was sent holds, and nothing is lost.
 
     The vendor may refuse one on a busy machine, where a request is under way for longer than the limiter's slack: with
-    minutes of half a second that is 50 ms. benchmarks/credits.py demands none.
+    minutes of half a second that is 10 ms. benchmarks/credits.py demands none.
     """
     desk = make(policy=PATIENT)
     began = time.monotonic()

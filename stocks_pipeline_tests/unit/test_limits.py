@@ -108,7 +108,7 @@ def test_several_rates_hold_at_once(opened: Opener, clock: UneasyClock) -> None:
     for _ in range(13):
         limiter.acquire()
         at.append(round(clock.time() - start, 2))
-    assert at == [0.0] * 5 + [1.05] * 5 + [2.1] * 2 + [60.05]
+    assert at == [0.0] * 5 + [1.02] * 5 + [2.04] * 2 + [60.02]
 
 
 def test_limiters_share_the_file(opened: Opener, clock: UneasyClock) -> None:
@@ -578,6 +578,6 @@ def test_pause_is_cut_into_slices_only_for_stop(clock: UneasyClock) -> None:
 
 
 def test_tolerance_follows_the_shortest_period() -> None:
-    """A fortieth of the period between 0.05 s and 0.5 s."""
-    assert [slack_for([Rate(1, s)]) for s in (1, 2, 8, 60)] == [0.05, 0.05, 0.2, 0.5]
-    assert slack_for([Rate(1, 60), Rate(1, 1)]) == 0.05
+    """A fiftieth of the period between 0.01 s and 0.5 s."""
+    assert [slack_for([Rate(1, s)]) for s in (0.1, 1, 2, 8, 60)] == [0.01, 0.02, 0.04, 0.16, 0.5]
+    assert slack_for([Rate(1, 60), Rate(1, 1)]) == 0.02

@@ -289,4 +289,4 @@ def test_a_killed_process_takes_one_turn_at_most() -> None:
             world.actor(work, begins=number / 10, naps_to_live=2 if number == 0 else None)
         world.run(within_s=600)
     assert len(world.sent) == 2 + 4 + 4
-    assert world.sent[-1][0] - START == pytest.approx(10 * 10.25)  # ten sent, one unused: the eleventh time
+    assert world.sent[-1][0] - START == pytest.approx(10 * 10.2)  # ten sent, one unused: the eleventh time
