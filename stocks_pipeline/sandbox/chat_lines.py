@@ -57,7 +57,7 @@ def _return(fact: str, span: str) -> Line:
                 f"Over the past {span} the return is {{{fact}}}, a loss for holders.",
                 f"A return of {{{fact}}} over the past {span} leaves holders with a loss.",
             ),
-            "flat": (f"Over the past {span} the return is {{{fact}}}, so the price went nowhere.",),
+            "flat": (f"Over the past {span} the return is {{{fact}}}, so the price is back where it was.",),
         },
         by=fact,
     )

@@ -111,7 +111,7 @@ def draw_volume(frame: Frame, panel: Panel) -> None:
         return
     peak = float(np.nanmax(volume))
     scaled = replace(panel, low=0.0, high=peak * 1.12)
-    for mark in ticks(peak * 0.2, scaled.high, 2):
+    for mark in ticks(peak * 0.2, scaled.high, 3):
         frame.rule(scaled.y(mark), GRID)
         frame.scale(scaled.y(mark), compact(mark))
     for mask, colour in ((frame.rising(), UP), (~frame.rising(), DOWN)):
