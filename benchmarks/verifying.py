@@ -1,7 +1,8 @@
 """The verifier: false refusals on good reports, damaged ones caught by kind of damage, milliseconds a report.
 
-Good reports come from recorded bars (where the shared data are) and simulated ones; each is damaged in every way that
-stocks_pipeline_tests/report_mutations.py knows. Goals: no false refusal on 1,000, at least 99.9 % of 10,000 caught, at
+Good reports come from recorded bars (where the shared data are) and simulated ones, a third of them written by the
+sandbox's model; each is damaged in every way that stocks_pipeline_tests/report_mutations.py (values, evidence) and
+report_word_mutations.py (words) know. Goals: no false refusal on 1,000, at least 99.9 % of 10,000 caught, at
 most 20 ms of CPU a report.
 
     python benchmarks/verifying.py [--reports 1000] [--damaged 400] [--seed 1] [--json]
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests are no
 from stocks_pipeline.domain.reports.verifier import Verdict, verify
 from stocks_pipeline_tests.report_corpus import Report, corpus
 from stocks_pipeline_tests.report_mutations import KINDS
+from stocks_pipeline_tests.report_word_mutations import WORD_KINDS
 
 GOAL_CAUGHT, GOAL_MS = 0.999, 20.0
 
@@ -46,7 +48,7 @@ def measure(reports: int, damaged: int, seed: int) -> dict[str, Any]:
         refused += not found.passed
         numbers += found.numbers_checked
     for report in rng.sample(whole, min(damaged, len(whole))):
-        for name, mutate in KINDS.items():
+        for name, mutate in (KINDS | WORD_KINDS).items():
             other = mutate(report, rng)
             if other is not None:
                 tried[name] += 1

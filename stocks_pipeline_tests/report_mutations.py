@@ -56,7 +56,7 @@ NAMED = re.compile(r"[1-9]")
 
 
 @dataclass(frozen=True)
-class _Edit:
+class Edit:
     """text[start:end] becomes `new`; `inside` is the place of the evidence that is edited with it."""
 
     start: int
@@ -65,7 +65,7 @@ class _Edit:
     inside: int | None = None
 
 
-def edited(report: Report, edit: _Edit) -> Report:
+def edited(report: Report, edit: Edit) -> Report:
     """The report with one stretch replaced, its evidence moved along."""
     text = report.text[: edit.start] + edit.new + report.text[edit.end :]
     shift = len(edit.new) - (edit.end - edit.start)
@@ -100,7 +100,7 @@ def _shown(report: Report, rng: random.Random, places: list[int], new: Callable[
     other = new(entry["text"])
     if other is None or other == entry["text"]:
         return None
-    return edited(report, _Edit(entry["start"], entry["end"], other, place))
+    return edited(report, Edit(entry["start"], entry["end"], other, place))
 
 
 def _digits(text: str) -> list[int]:
@@ -157,7 +157,7 @@ def sign_add(report: Report, rng: random.Random) -> Report | None:
     """A minus that is in no span, right before a value."""
     place = rng.choice(_numeric(report) or [0])
     start = report.evidence[place]["start"]
-    return edited(report, _Edit(start, start, rng.choice("-−–±~")))
+    return edited(report, Edit(start, start, rng.choice("-−–±~")))
 
 
 def unit_swap(report: Report, rng: random.Random) -> Report | None:
@@ -236,7 +236,7 @@ def _inserted(report: Report, rng: random.Random, words: tuple[str, ...]) -> Rep
     if not gaps:
         return None
     at = rng.choice(gaps)
-    return edited(report, _Edit(at, at, f" {rng.choice(words)}"))
+    return edited(report, Edit(at, at, f" {rng.choice(words)}"))
 
 
 def number_word(report: Report, rng: random.Random) -> Report | None:
@@ -362,8 +362,8 @@ def fact_swap(report: Report, rng: random.Random) -> Report | None:
         return None
     first, second = rng.choice(pairs)
     one, two = report.evidence[first], report.evidence[second]
-    changed = edited(report, _Edit(two["start"], two["end"], one["text"], second))
-    changed = edited(changed, _Edit(one["start"], one["end"], two["text"], first))
+    changed = edited(report, Edit(two["start"], two["end"], one["text"], second))
+    changed = edited(changed, Edit(one["start"], one["end"], two["text"], first))
     evidence = [dict(entry) for entry in changed.evidence]
     evidence[first]["fact"], evidence[second]["fact"] = two["fact"], one["fact"]
     return replace(changed, evidence=tuple(evidence))
@@ -381,25 +381,25 @@ def direction_flip(report: Report, rng: random.Random) -> Report | None:
     if not found:
         return None
     match = rng.choice(found)
-    return edited(report, _Edit(match.start(), match.end(), _FLIPS[match[0]]))
+    return edited(report, Edit(match.start(), match.end(), _FLIPS[match[0]]))
 
 
 def hidden(report: Report, rng: random.Random) -> Report | None:
     at = rng.choice(_gaps(report) or [report.text.find("\n")])
-    return edited(report, _Edit(at, at, rng.choice("\u200b\u202e\u2066\u00ad\u0435\uff41\u0301")))
+    return edited(report, Edit(at, at, rng.choice("\u200b\u202e\u2066\u00ad\u0435\uff41\u0301")))
 
 
 def stance_flip(report: Report, rng: random.Random) -> Report | None:
     other = {"BUY": "SELL", "SELL": "BUY", "HOLD": "BUY"}[report.text.split("\n", 1)[0].rsplit(" ", 1)[1]]
     said = rng.choice([f" We rate it a {other.lower()}.", f" Our stance is {other}.", f" Investors should {other}."])
     at = report.text.find("\n\n## Momentum")
-    return edited(report, _Edit(at, at, said))
+    return edited(report, Edit(at, at, said))
 
 
 def section_cut(report: Report, rng: random.Random) -> Report | None:
     heads = [match.start() for match in re.finditer(r"^## ", report.text, re.MULTILINE)][:4]
     at = rng.choice(heads)
-    return edited(report, _Edit(at, report.text.find("\n", at) + 1, ""))
+    return edited(report, Edit(at, report.text.find("\n", at) + 1, ""))
 
 
 _ALL: tuple[Mutation, ...] = (

@@ -14,7 +14,17 @@ from stocks_pipeline.domain.reports.verifier_claims import ideas_in
 from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, Window, trail, windows
 from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem, Span
-from stocks_pipeline.domain.reports.verifier_turns import MAYBE, MOVED, NOT, RELATIVE, SIGN_ONLY, STRONG, TOGETHER, TURN
+from stocks_pipeline.domain.reports.verifier_turns import (
+    MAYBE,
+    MOVED,
+    NOT,
+    OF_BEFORE,
+    RELATIVE,
+    SIGN_ONLY,
+    STRONG,
+    TOGETHER,
+    TURN,
+)
 
 _COMPARED = re.compile(
     r"\b(?P<more>above|higher than|heavier than|more than|exceeds|exceeded|tops|topped|beat|surpassed)\b"
@@ -47,7 +57,8 @@ def _signs(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]:
         if units[span.fact] != "percent" and not narrow:
             continue
         pattern = TOGETHER if together else SIGN_ONLY if narrow else TURN
-        for way, word in _turns(sentence, span, values, pattern):
+        told = dict.fromkeys([*_turns(sentence, span, values, pattern), *_added(sentence, span, values, pattern)])
+        for way, word in told:
             if why := _against(span, way, word):
                 yield Problem("direction", span.start, span.text, why)
 
@@ -83,6 +94,21 @@ def _turns(
         if matches:
             match = matches[0] if window.after else matches[-1]
             before, after = before or not window.after, window.after
+            yield str(match.lastgroup), match[0]
+
+
+def _added(
+    sentence: Sentence, span: Span, values: Sequence[Span], pattern: re.Pattern[str]
+) -> Iterator[tuple[str, str]]:
+    """What is added behind the last value, each part's first word of direction: ", a gain, and a loss for some"."""
+    rest = trail(sentence, span, values)
+    cuts = [*CUT.finditer(rest.text)] if span.fact in _PERIODS else []
+    ends = [*(cut.start() for cut in cuts), len(rest.text)][1:]
+    for cut, end in zip(cuts, ends, strict=False):
+        part = Window(rest.text[cut.end() : end], rest.at + cut.end(), after=True)
+        match = pattern.search(part.text)
+        elsewhere = _of_another(part, span) or OF_BEFORE.search(part.text)
+        if match and not elsewhere and _stated(sentence, part.at + match.start()):
             yield str(match.lastgroup), match[0]
 
 

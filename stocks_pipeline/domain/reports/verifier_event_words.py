@@ -37,7 +37,7 @@ EVENTS: dict[str, str] = {
         r"buy-?backs?|bought back|repurchas\w+|rights issue|share issue|issu(?:ed|es|ing) (?:new )?(?:shares|stock|"
         r"bonds|debt)|new shares|capital raising|"
         r"capital increase|raised capital|placement|placed shares|dilut\w+|(?:stock|share|reverse) splits?|"
-        r"split (?:its|the) (?:stock|shares)|after the split|"
+        r"split (?:its|the) (?:stock|shares)|(?:was|were|is|been) split|after the split|"
         r"before the split|bond issue|refinanc\w+|refunding|debt load|เพิ่มทุน|แตกพาร์|ซื้อหุ้นคืน|หุ้นกู้"
     ),
     "people": (

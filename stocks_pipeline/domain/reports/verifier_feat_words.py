@@ -32,7 +32,8 @@ OTHERS = re.compile(
     r"ed|ing)?|"
     r"ahead of|behind|better than|worse than|faster than|slower than|stronger than|weaker than|cheaper than|"
     r"dearer than|"
-    r"in line with)\s+(?:the |its |their |most |other |many |all |broader |wider |overall |local |whole |rest of the )*"
+    r"in line with)\s+(?:those of |that of |the |its |their |most |other |many |all |broader |wider |overall |local |"
+    r"whole |rest of the )*"
     r"(?:market|index|indices|indexes|benchmarks?|sector|industry|peers|rivals|competitors|competition|stocks|shares|"
     r"companies|names|banks|deposits|bonds|inflation)\b"
     r"|\b(?:[a-z]{3,}est|best|worst|most [a-z]+|least [a-z]+)\b[^,;.]*?"
@@ -96,3 +97,8 @@ PEER_FIRST = re.compile(
     r"\b(?:closest|nearest|strongest|tightest) (?:\w+ )?peer\b|\bpeer (?:it|they) (?:follows|moves with) most\b"
 )
 LINES = (("short", "sma_20"), ("medium", "sma_50"), ("long", "sma_200"), ("signal", "macd_signal"), ("macd", "macd"))
+SET = re.compile(
+    r"\b(?:(?P<end>high|low|peak|trough) (?:was|has been|came|dates?) (?:set|reached|hit|made|marked|touched|from)?"
+    r"|(?:set|reached|hit|touched|made|marked) (?:its|a|the) (?:yearly |annual |year's )?(?P<end2>high|low|peak|"
+    r"trough))\b"
+)

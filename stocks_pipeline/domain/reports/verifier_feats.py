@@ -31,6 +31,7 @@ from stocks_pipeline.domain.reports.verifier_feat_words import (
     PEER_FIRST,
     RECENT,
     RUN,
+    SET,
     STANDS,
     UNKNOWABLE,
 )
@@ -46,7 +47,7 @@ def feats(found: Sequence[Sentence], known: Mapping[str, Known], shapes: Shapes)
     for sentence in found:
         problems += _unknowable(sentence)
         problems += [*_new(sentence, shapes), *_most(sentence, shapes), *_standing(sentence, known, shapes)]
-        problems += _crossings(sentence, shapes)
+        problems += [*_dated(sentence, known), *_crossings(sentence, shapes)]
         problems += _runs(sentence, shapes)
         problems += _closest(sentence)
     return problems
@@ -130,6 +131,18 @@ def _standing(sentence: Sentence, known: Mapping[str, Known], shapes: Shapes) ->
         away = abs(close.value / limit.value - 1) * 100
         if (away < FAR) if far else (away > (AT if match["how"] in {"at", "nearly at"} else NEAR)):
             yield _problem(sentence, match, f"the close of {close.value:g} is {away:.1f} % from {limit.value:g}")
+
+
+def _dated(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
+    """A yearly high or low said to be of the newest session, by its date: "on {session} the yearly high was set"."""
+    shown = {span.fact for span in sentence.spans}
+    if "session" not in shown or shown & {"high_52w_date", "low_52w_date"}:
+        return
+    for match in SET.finditer(sentence.text):
+        name = "high_52w_date" if (match["end"] or match["end2"]) in {"high", "peak"} else "low_52w_date"
+        day, session = known.get(name), known.get("session")
+        if _stated(sentence, match.start()) and (not day or not session or day.value != session.value):
+            yield _problem(sentence, match, f"{name} is {day.value if day else 'absent'}, not the newest session")
 
 
 def _crossings(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:

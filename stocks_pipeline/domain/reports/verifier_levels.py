@@ -39,6 +39,8 @@ _VOLUME = r"\b(?:volumes?|turnover|trading|trade|activity|market was)\b"
 _MORE = "busier|busy|heavier|heavy|brisker|brisk|livelier|lively|hectic|frantic|bustling|buoyant"
 _LESS = r"quieter|quiet|thinner|thin|lighter|(?<!in )light|muted|subdued|sluggish|sleepy|sparse|dull|meagre"
 _USUAL = r"than (?:its |the |is |was |it )?(?:usual|normal|average|the norm|typical|customary)"
+_COMPARED = re.compile(rf"\b(?:more |less )?(?P<word>[a-z]+) {_USUAL}")
+_KNOWN = re.compile(rf"{_MORE}|{_LESS}|active|higher|stronger|bigger|larger|lower|weaker|smaller|other|rather")
 _ALIKE = (
     r"(?:about |roughly |nearly )?as (?:busy|heavy|active|high|quiet|brisk|lively) as (?:is )?(?:usual|normal|"
     r"average|ever)|"
@@ -64,7 +66,7 @@ LEVELS = (
     _level("stretched", "rsi_14", 60, 100, _RSI),
     _level("elevated|bullish", "rsi_14", 50, 100, _RSI),
     _level("bearish|weak|feeble", "rsi_14", 0, 50, _RSI),
-    _level(rf"(?:{_MORE}|more active|higher|stronger|bigger) {_USUAL}", "volume_ratio", 1.0, inf),
+    _level(rf"(?:{_MORE}|more active|higher|stronger|bigger|larger) {_USUAL}", "volume_ratio", 1.0, inf),
     _level(rf"(?:{_LESS}|less active|lower|weaker|smaller) {_USUAL}", "volume_ratio", 0.0, 1.0),
     _level(rf"(?:far|much|considerably|significantly|well) (?:{_MORE})", "volume_ratio", 1.15, inf, _VOLUME),
     _level(rf"(?:far|much|considerably|significantly|well) (?:{_LESS})", "volume_ratio", 0.0, 0.87, _VOLUME),
@@ -83,6 +85,8 @@ LEVELS = (
     _level(r"(?:shallow|small|minor|slight|mild|negligible) drawdown", "drawdown", -15, 0.01),
     _level(r"(?:generous|high|rich|lavish) (?:dividend )?(?:yield|payout)", "dividend_yield_12m", 2, inf),
     _level(r"(?:meagre|tiny|low|small|negligible) (?:dividend )?(?:yield|payout)", "dividend_yield_12m", 0, 4),
+    _level(r"buy(?:ing)? signals?|bullish", "macd macd_histogram", 0, inf, r"\bmacd\b|signal line"),
+    _level(r"sell(?:ing)? signals?|bearish", "macd macd_histogram", -inf, 0, r"\bmacd\b|signal line"),
     _level(r"(?:up ?trend|upward trend|rising trend|trending (?:higher|up|upwards?)|bull market)|ขาขึ้น",
            _AVERAGES, 0, inf),
     _level(r"(?:down ?trend|downward trend|falling trend|trending (?:lower|down|downwards?)|bear market)|ขาลง",
@@ -105,7 +109,7 @@ def levels(found: Sequence[Sentence], known: Mapping[str, Known]) -> list[Proble
     problems: list[Problem] = []
     for sentence in found:
         problems += _zones(sentence, known)
-        problems += _told(sentence, known)
+        problems += [*_told(sentence, known), *_unknown(sentence)]
     return problems
 
 
@@ -121,6 +125,15 @@ def _told(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
             if why := _outside(level, known):
                 seen.add(match.end())
                 yield Problem("direction", sentence.start + match.start(), match[0], f"{match[0]!r} needs {why}")
+
+
+def _unknown(sentence: Sentence) -> Iterator[Problem]:
+    """A comparison of trading with the usual in a word that is in no table: it cannot be judged, so it is refused."""
+    for match in _COMPARED.finditer(sentence.text):
+        begin, end = sentence.clause(match.start())
+        if not _KNOWN.fullmatch(match["word"]) and re.search(_VOLUME, sentence.text[begin:end]):
+            why = f"{match[0]!r} compares in a word that is not known here; say busier or quieter than usual"
+            yield Problem("direction", sentence.start + match.start(), match[0], why)
 
 
 def _outside(level: _Level, known: Mapping[str, Known]) -> str:

@@ -43,7 +43,8 @@ _RULES = (
     _Rule("bollinger bands?|bands?|upper band|lower band", _OF_MONTH, "", ("bollinger_",)),
     _Rule(
         "close|closing price|price|closed",
-        "opening|midday|intraday|after-hours|pre-market|bid|ask|offer|target|fair|intrinsic|weekly|monthly|yearly|average",
+        "opening|midday|intraday|after-hours|pre-market|bid|ask|offer|target|fair|intrinsic|weekly|monthly|yearly|"
+        "average",
         "",
         ("close",),
     ),

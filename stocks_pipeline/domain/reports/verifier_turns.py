@@ -14,7 +14,8 @@ _UP = (
     "jumped|jumps|jumping|surge|surged|surges|surging|soar|soared|soars|soaring|leap|leapt|leaps|spiked|spikes|"
     "rebounded|"
     "rebounds|recovered|recovers|recouped|boomed|skyrocketed|rocketed|shot up|took off|improved|improves|strengthened|"
-    "appreciated|expanded|swelled|higher|above|positive|positively|ahead|premium|surplus|added|adds|upside|upswing|"
+    "appreciated|expanded|swelled|higher|above|over(?= (?:its|the) [a-z]+(?:-term)? (?:moving )?average)|positive|"
+    "positively|ahead|premium|surplus|added|adds|upside|upswing|"
     "upturn|"
     "uptick|windfall|rewarded|rewarding|reward|enjoyed|made money|earned money|made holders richer|profit for|winner|"
     "winning|"
@@ -33,7 +34,8 @@ _DOWN = (
     "sinks|sinking|shed|sheds|slump|slumped|slumps|slumping|crash|crashed|crashes|collapse|collapsed|collapses|"
     "plummeted|"
     "plummets|nosedived|cratered|tanked|dived|retreated|retreats|eased|dipped|dips|weakened|worsened|deteriorated|"
-    "depreciated|erased|wiped out|wipes out|lower|below|beneath|negative|negatively|inverse|inversely|behind|"
+    "depreciated|erased|wiped out|wipes out|lower|below|beneath|under(?= (?:its|"
+    "the) [a-z]+(?:-term)? (?:moving )?average)|negative|negatively|inverse|inversely|behind|"
     "discount|deficit|"
     "shortfall|downside|downswing|downturn|setback|punished|hurt|cost holders|lost money|loser|step back|in the red|"
     "(?:sellers|bears|supply) (?:had|have|has|held|took|gained) (?:the upper hand|the edge|the initiative|control)|"
@@ -73,7 +75,7 @@ TOGETHER = re.compile(
     r"(?:moved|moves|move|went|rose and fell|ran) (?:closely |largely |broadly )?(?:with|together)|tracks|tracked|"
     r"mirrors|mirrored|follows|followed)\b)"
     r"|(?P<down>\b(?:negative|negatively|inverse|inversely|opposite|oppositely|contrary|diverged?|apart|"
-    r"against (?:each other|one another|those|its peer|the peer)|mirror image)\b)"
+    r"against (?:it|each other|one another|those|its peer|the peer)|mirror image)\b)"
 )
 """Words beside a correlation."""
 RELATIVE = frozenset({"above", "below", "beneath", "higher", "lower", "ahead", "behind"})
@@ -87,6 +89,10 @@ NOT = re.compile(
     r"(?:\b(?:not|no|never|nor|neither|without|hardly|cannot|far from|short of)\b|n['\u2019]t\b)(?:\s+[\w-]+){0,3}\s*$"
 )
 """The end of a text after which a word is negated."""
+OF_BEFORE = re.compile(
+    r"\b(?:earlier|previous|prior|part|some|recent|despite|past|last|before|former|old|since|than|any)\b"
+)
+"""Words that put a move into another time than the value's."""
 MAYBE = re.compile(
     r"\b(?:would|could|can|may|might|should|shall|will|if|unless|until|whether|risk|risks|watch|"
     r"expect(?:s|ed|ing)?|likely|"
