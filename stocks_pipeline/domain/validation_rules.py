@@ -118,11 +118,17 @@ def completeness(it: Comparison) -> Iterator[Issue]:
 
 
 def duplicates(it: Comparison) -> Iterator[Issue]:
-    """No session is stored more than once."""
-    twice = it.ours.duplicates[it.ours.duplicates >= it.calendar[0]]
+    """No session is there more than once: on our side a fault, on theirs an open question, which bar is meant."""
+    since = it.calendar[0]
+    twice = it.ours.duplicates[it.ours.duplicates >= since]
     if len(twice):
-        message = f"{_few(twice)} stored more than once"
+        message = f"we store {_few(twice)} more than once"
         yield _sessions("duplicates", Cause.DUPLICATE, message, twice, {"side": "ours"})
+    theirs = it.theirs.duplicates[it.theirs.duplicates >= since]
+    if len(theirs):
+        evidence: Evidence = {"side": "theirs", "could_not_check": 1}
+        message = f"the other vendor has {_few(theirs)} more than once, so it cannot be told which bar is meant"
+        yield _sessions("duplicates", Cause.DUPLICATE, message, theirs, evidence)
 
 
 def extra_days(it: Comparison) -> Iterator[Issue]:

@@ -10,6 +10,7 @@ counts as come, or as not yet gone, only if that is certain.
 """
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,36 @@ _SESSION: Final[dict[str, Any]] = {
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
+_REFUSED: Final = ("authentication failed", "no password supplied", "no pg_hba.conf entry")
+_NOBODY: Final = re.compile(r'role "[^"]*" does not exist')
+_NOWHERE: Final = re.compile(r'database "[^"]*" does not exist')
+"""What the server says at the door, before it gives any code."""
+
+
+def _readable(url: str) -> str:
+    """The address as errors may show it: the setting, host, port and database.
+
+    Raises:
+        StoreError: it is no such address. libpq would quote the piece that it stumbled over, which is the password
+            where that holds a character with a meaning; so it is not asked.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = urlsplit(url)
+        where = f"{SETTING} ({parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path})"
+        conninfo_to_dict(url)
+    except (ValueError, psycopg.Error):
+        where = ""
+    if not where or parts.netloc.count("@") > 1:
+        raise StoreError(
+            f"{SETTING} cannot be read as postgresql://user:password@host:port/database; in a password write "
+            "@ as %40, : as %3A, / as %2F, % as %25"
+        ) from None
+    return where
+
+
 class _Statements:
     """The connection inside a transaction, for statements that are written with `?`."""
 
@@ -62,10 +93,12 @@ class PostgresStore:
 
     Raises:
         UpstreamError: TRANSIENT, the server cannot be reached or went away; AUTH, it refuses the user.
-        StoreError: it refuses what it is asked, or psycopg is not installed. Both from every method.
+        StoreError: the address cannot be read, there is no such database, the server refuses what it is asked, or
+            psycopg is not installed. Both from every method; neither ever shows the password.
     """
 
     def __init__(self, url: str, key: str, *, clock: Clock) -> None:
+        self._where = _readable(url)
         self._url, self._clock = url, clock
         self._name = f"{_MAKING} {key}"
         self._lock = threading.Lock()
@@ -152,15 +185,15 @@ class PostgresStore:
             self._connection = None
 
     def _unusable(self, exc: Exception) -> UpstreamError | StoreError:
-        """What the failure means. Neither the address's user nor its password is said."""
+        """What the failure means."""
         import psycopg
 
-        parts = urlsplit(self._url)
-        where = f"{SETTING} ({parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path})"
+        where = self._where
         text = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
-        if "authentication failed" in text or "no password supplied" in text:
-            return UpstreamError(FailureKind.AUTH, "limits", "", f"{where}: {text}")
-        if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
+        if any(said in text for said in _REFUSED) or _NOBODY.search(text):
+            message = f"{where} refuses the user: {text}. Correct user and password in {SETTING}."
+            return UpstreamError(FailureKind.AUTH, "limits", "", message)
+        if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError) and not _NOWHERE.search(text):
             message = f"{where} cannot be reached: {text}. Nothing is sent without the shared limits."
             return UpstreamError(FailureKind.TRANSIENT, "limits", "", message)
         return StoreError(f"{where}: {text}")

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -54,11 +55,14 @@ def postgres(folder: Path, cleanup_mode: str = "delete") -> Any:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Postgres of our own in a folder of this run, on a socket."""
-    made = postgres(tmp_path_factory.mktemp("pg"))
-    yield made
-    made.cleanup()
+def server() -> Iterator[Any]:
+    """A Postgres of our own, on a socket. Not below pytest's folder: the server's user must pass through, and another
+    pytest that starts meanwhile closes that to everyone.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        made = postgres(Path(folder) / "pg")
+        yield made
+        made.cleanup()
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +185,76 @@ def test_a_server_that_is_away_is_transient_and_names_the_setting(address: str, 
         limiter(address, key, Rate(1, 1.0))
     assert caught.value.kind is FailureKind.TRANSIENT
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def desk_url(server: Any, url: str) -> str:
+    """The address of a user whom the server asks for the password `right`."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE desk LOGIN PASSWORD 'right'")
+        admin.execute("GRANT CREATE, USAGE ON SCHEMA public TO desk")
+        rules = Path(server.pgdata) / "pg_hba.conf"
+        rules.write_text("local all desk scram-sha-256\n" + rules.read_text())
+        admin.execute("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:  # the server takes the new rules a moment later
+        try:
+            psycopg.connect(url.replace("postgres:@", "desk:@")).close()
+        except psycopg.OperationalError:
+            return url.replace("postgres:@", "desk:{}@")
+        time.sleep(0.05)
+    raise AssertionError("the server still lets everyone in")
+
+
+@pytest.mark.parametrize(("password", "says"), [("wr0ng-s3cret", "authentication failed"), ("", "no password")])
+def test_a_wrong_password_is_auth_and_never_shown(desk_url: str, key: str, password: str, says: str) -> None:
+    """F05: nobody waits for a password to come right by itself: AUTH, the setting by name, what to do, no secret."""
+    address = desk_url.format(password)
+    with pytest.raises(UpstreamError, match=says) as caught:
+        limiter(address, key, Rate(1, 1.0))
+    assert caught.value.kind is FailureKind.AUTH
+    assert "Correct user and password in STOCKS_LIMITS_URL" in str(caught.value)
+    assert "s3cret" not in str(caught.value) + repr(caught.value) + str(caught.value.__cause__)
+
+
+def test_the_right_password_opens_the_limit(desk_url: str, key: str) -> None:
+    """F05: the same user with its password, so that the refusals above are the password's."""
+    with psycopg.connect(desk_url.format("right")) as checked:
+        assert checked.execute("SELECT current_user").fetchone() == ("desk",)
+    assert key
+
+
+def test_a_user_that_is_none_is_auth(url: str, key: str) -> None:
+    """F05: a typing error in the name is no outage either."""
+    with pytest.raises(UpstreamError, match="nobody") as caught:
+        limiter(url.replace("postgres:@", "nobody:s3cret@"), key, Rate(1, 1.0))
+    assert caught.value.kind is FailureKind.AUTH
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_database_that_is_none_is_a_fault_of_the_setup(url: str, key: str) -> None:
+    """F05: it does not come by waiting."""
+    with pytest.raises(StoreError, match="nothere"):
+        limiter(url.replace("/postgres?", "/nothere?"), key, Rate(1, 1.0))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://desk:s3cret@127.0.0.1:port/limits",
+        "postgresql://desk:s3@cret@127.0.0.1:5432/limits",
+        "postgresql://desk:s3/cret@127.0.0.1:5432/limits",
+        "postgresql://desk:s3%zzcret@127.0.0.1:5432/limits",
+        "postgresql://desk:s3cret@[::1/limits",
+        "postgresql://desk:s3cret@127.0.0.1:5432/limits?nonsense=s3cret",
+    ],
+)
+def test_an_address_that_cannot_be_read_shows_no_piece_of_the_password(address: str, key: str) -> None:
+    """F05, F17: the setting's name and how to write it; libpq's own words would quote what it stumbled over."""
+    with pytest.raises(StoreError, match="STOCKS_LIMITS_URL cannot be read") as caught:
+        limiter(address, key, Rate(1, 1.0))
+    assert "cret" not in f"{caught.value}{caught.value.__cause__}"
+    assert "%40" in str(caught.value)
 
 
 def test_a_server_that_goes_away_is_transient_and_comes_back(tmp_path: Path, key: str) -> None:

@@ -156,6 +156,17 @@ def test_duplicates_and_extra_days_are_the_strict_rules() -> None:
     assert _said(result) == {("extra_days", Cause.EXTRA_SESSION)}
 
 
+def test_a_session_that_the_vendor_has_twice_is_an_open_question() -> None:
+    """D24: which of two bars is meant cannot be told: never passed, and no fault of ours; the issue names the side."""
+    result = _check(FLAT, FLAT.only([0, 1, 1, 2, 3, 4]), Profile.STRICT)
+    (issue,) = result.issues
+    assert (result.status, issue.rule, issue.cause) == (Status.ERROR, "duplicates", Cause.DUPLICATE)
+    assert (issue.evidence["side"], issue.could_not_check, issue.sessions) == ("theirs", True, (FLAT.days[1],))
+    both = _check(FLAT.only([0, 0, 1, 2, 3, 4]), FLAT.only([0, 1, 1, 2, 3, 4]), Profile.STRICT)
+    assert [issue.evidence["side"] for issue in both.issues] == ["ours", "theirs"]
+    assert both.status is Status.FAILED
+
+
 @pytest.mark.parametrize("bad", [NAN, 0.0, -5.0])
 @pytest.mark.parametrize("profile", Profile)
 def test_no_price_passes_nothing(bad: float, profile: Profile) -> None:
