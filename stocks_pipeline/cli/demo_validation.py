@@ -97,7 +97,7 @@ def _session(found: Settings, day: date, spoilt: Mapping[str, str], *, as_json: 
     after = sandbox_process.credits_of(found)
     view = SessionView.of(desk.lake_of(found), outcome.place)
     code = view.exit_code() if outcome.whole else Exit.INTERRUPTED
-    told = ("per_minute", "minute_s", "worst_window")
+    told = ("per_minute", "minute_s", "worst_minute")
     counted = {name: after[name] for name in told} | {
         name: after[name] - before[name] for name in ("used", "calls", "refused_minute")
     }
@@ -164,7 +164,7 @@ def _announce(found: Settings, count: int, spoilt: Mapping[str, str]) -> None:
     wait = (plan.windows(count) - 1) * minute_s
     say(
         f"Its plan {plan.name} allows {plan.credits_per_minute} credits a minute, one a symbol. A minute lasts "
-        f"{minute_s:g} s here (STOCKS_CREDIT_MINUTE), so this takes {wait:.0f} s where the real vendor takes "
+        f"{minute_s:.0f} s here (STOCKS_CREDIT_MINUTE), so this takes {wait:.0f} s where the real vendor takes "
         f"{plan.floor_s(count) / 60:.0f} min."
     )
     if spoilt:
@@ -187,10 +187,11 @@ def _tell(made: Checked) -> None:
             }
             for symbol, name in made.spoilt.items()
         ]
+        say("")
         print_table("What was wrong on purpose, and what was made of it", rows)
     say(
         f"Credits by the vendor's own count: {counted['used']} in {counted['calls']} calls, at most "
-        f"{counted['worst_window']} in any {counted['minute_s']:g} s ({counted['per_minute']} allowed), "
+        f"{counted['worst_minute']} in one of its minutes ({counted['per_minute']} allowed), "
         f"{counted['refused_minute']} calls refused. Run again, what has its verdict is not asked again."
     )
     say(

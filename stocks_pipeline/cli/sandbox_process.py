@@ -100,7 +100,7 @@ def set_world(found: Settings, replay: str | None, today: date | None) -> None:
 
 
 def credits_of(found: Settings) -> dict[str, Any]:
-    """The second vendor's own count of this desk's credits: `minute_s`, `used`, `worst_window` and more."""
+    """The second vendor's own count of this desk's credits: `minute_s`, `used`, `worst_minute` and more."""
     counted: dict[str, Any] = httpx.get(f"{found.sandbox_url}/_admin/credits", timeout=5.0).raise_for_status().json()
     return counted
 
