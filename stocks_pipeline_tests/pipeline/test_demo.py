@@ -73,7 +73,7 @@ def stocks(env: Mapping[str, str], cwd: Path, *arguments: str) -> str:
 
 @pytest.mark.timeout(240)
 def test_the_demo_from_an_empty_folder(newcomer: dict[str, str], tmp_path: Path) -> None:
-    """E35: one command, no server before it: an ASX day, two reports and a validation session whose second vendor is
+    """E37: one command, no server before it: an ASX day, two reports and a validation session whose second vendor is
     wrong on purpose; the limiter's own figures; commands to copy that work; and no process is left.
     """
     said = stocks(newcomer, tmp_path, "demo", "--date", "2025-12-05")
@@ -92,7 +92,7 @@ def test_the_demo_from_an_empty_folder(newcomer: dict[str, str], tmp_path: Path)
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for children in /proc")
 def test_dev_serves_and_leaves_nothing_behind(newcomer: dict[str, str], tmp_path: Path) -> None:
-    """E35: `stocks dev` answers with UI, daemon and sandbox; Ctrl-C ends it well, and every process of it."""
+    """E37: `stocks dev` answers with UI, daemon and sandbox; Ctrl-C ends it well, and every process of it."""
     port = free_port()
     with (tmp_path / "dev.log").open("w") as log:
         dev = subprocess.Popen(

@@ -31,7 +31,7 @@ def look(url: str, home: Path) -> list[Finding]:
 
 
 def test_a_database_that_can_be_used_is_well_and_keeps_no_probe(server: Any, tmp_path: Path) -> None:
-    """F18: written and taken back; an upstream that cools down there is told, with its reason."""
+    """D35: written and taken back; an upstream that cools down there is told, with its reason."""
     url = server.get_uri()
     (finding,) = look(url, tmp_path)
     assert (finding.state, "written and taken back" in finding.what) == ("ok", True)
@@ -44,7 +44,7 @@ def test_a_database_that_can_be_used_is_well_and_keeps_no_probe(server: Any, tmp
 
 
 def test_a_user_who_may_not_write_is_refused_with_what_to_do(server: Any, tmp_path: Path) -> None:
-    """F18: the server answers and still no run could count: a failure that says which right is missing."""
+    """D35: the server answers and still no run could count: a failure that says which right is missing."""
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as con:
         con.execute("CREATE ROLE reader LOGIN")
