@@ -157,6 +157,8 @@ class MorningDesk:
         config = {"ops": {op: {"config": {"tickers": list(tickers), **more}}}}
         requests = morning_requests(instance, day, tickers, cause="", tags={})
         plain = [{k: v for k, v in request.tags.items() if k.startswith("dagster/")} for request in requests]
+        if stage == "fetch":
+            self.expect("ticker_master", len(plain))  # each run stores the list
         return [self.stages.stage(stage, {**span, **tags}, config) for span in plain]
 
 
