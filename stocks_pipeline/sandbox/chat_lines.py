@@ -219,8 +219,8 @@ HEADLINES = tuple(
         (f"news_{at}", f"news_{at}_date"),
         {
             "any": (
-                f"A headline published on {{news_{at}_date}} reads {{news_{at}}}.",
-                f"Among the news published on {{news_{at}_date}} is the headline {{news_{at}}}.",
+                f'A headline published on {{news_{at}_date}} reads "{{news_{at}}}".',
+                f'Among the news published on {{news_{at}_date}} is the headline "{{news_{at}}}".',
             )
         },
     )
