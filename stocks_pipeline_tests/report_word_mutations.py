@@ -1,9 +1,8 @@
 """Ways to make a good report false in words alone: every value stays as it was.
 
 What belongs here: directions, gains and losses, spans of time, comparisons, levels, feats, calls, events, unit words.
-What does not: damage to values and evidence (report_mutations.py). Each is false of the report it is put into. The words
-are this module's own, but who wrote them knew the verifier's tables: words that are in no table are measured apart
-(UNLISTED), not counted among these.
+What does not: damage to values and evidence (report_mutations.py). Each is false of the report it is put into. Who
+chose the words knew the verifier's tables, so the rate says that the rules hold, not what an unknown liar could do.
 """
 
 import random

@@ -11,8 +11,10 @@ from stocks_pipeline.domain.reports.placeholders import Evidence
 from stocks_pipeline.domain.reports.verifier import Verdict, verify
 from stocks_pipeline.domain.tickers import packaged_tickers
 from stocks_pipeline_tests.report_corpus import Report, corpus, report, simulated_bars, world
-from stocks_pipeline_tests.report_mutations import KINDS
+from stocks_pipeline_tests.report_mutations import KINDS as VALUE_KINDS
+from stocks_pipeline_tests.report_word_mutations import WORD_KINDS
 
+KINDS = VALUE_KINDS | WORD_KINDS
 ALLOWED = {"stocks_pipeline.domain.schemas", "numpy", "pyarrow"}
 
 

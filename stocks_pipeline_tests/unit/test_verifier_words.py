@@ -189,6 +189,42 @@ def test_units_marks_and_addresses(template: str) -> None:
     assert {problem.kind for problem in problems(template)} & {"span", "unresolved", "markup"}
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "The group is being courted by a larger competitor.",
+        "A new boss took the helm.",
+        "A mine was flooded.",
+        "Big funds have been piling in.",
+        "It is the darling of the exchange.",
+        "Head for the door.",
+        "{company_name} faces a boycott.",
+        "A return of {return_3m} came over the past few months, a bloodbath.",
+        "The listing will move abroad.",
+    ],
+)
+def test_words_out_of_the_lexicon_need_a_value(template: str) -> None:
+    """A sentence without a value, and an aside behind a return, may use plain market words only."""
+    assert "claim" in {problem.kind for problem in problems(template)}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Momentum has cooled, but the picture remains constructive.",
+        "The combination of weak momentum and a narrow range argues for caution.",
+        "The absence of a longer history limits the analysis.",
+        "A boycott could hurt the shares.",
+        "The headline {news_1} speaks of a boycott.",
+        "Nothing in these data calls for a decision.",
+        "Investors' confidence isn't certain, and swings may widen.",
+    ],
+)
+def test_plain_market_words_need_no_value(template: str) -> None:
+    """A calm description, what might be, and what stands beside a headline pass."""
+    assert problems(template) == []
+
+
 EVENTS = [
     "The board has accepted a takeover bid.",
     "The dividend was cut.",

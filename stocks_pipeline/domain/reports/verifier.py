@@ -30,6 +30,7 @@ from stocks_pipeline.domain.reports.verifier_feats import feats
 from stocks_pipeline.domain.reports.verifier_layout import layout
 from stocks_pipeline.domain.reports.verifier_levels import levels
 from stocks_pipeline.domain.reports.verifier_periods import periods
+from stocks_pipeline.domain.reports.verifier_plain import plain
 from stocks_pipeline.domain.reports.verifier_recompute import peers_of, recompute
 from stocks_pipeline.domain.reports.verifier_sentences import sentences
 from stocks_pipeline.domain.reports.verifier_series import Bars, read_bars
@@ -123,7 +124,7 @@ def _text_problems(
     problems += layout(masked, spans, truth.known)
     found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
     known = truth.known
-    problems += [*claims(found, UNITS), *periods(found, UNITS)]
+    problems += [*claims(found, UNITS), *periods(found, UNITS), *plain(found)]
     problems += [*directions(found, UNITS, known), *untold(found, UNITS, known), *levels(found, known)]
     return [*problems, *feats(found, known, truth.shapes), *events(found, known)]
 

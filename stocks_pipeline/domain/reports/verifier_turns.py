@@ -65,6 +65,8 @@ def _words(table: str) -> str:
     return rf"(?<![\w-])(?:{latin})(?![\w])|(?:{thai})"
 
 
+DIRECTIONS = frozenset(re.findall(r"[a-z]+", f"{_UP}|{_DOWN}|{_FLAT}"))
+"""Every single word of the tables."""
 TURN = re.compile(f"(?P<flat>{_words(_FLAT)})|(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})")
 MOVED = re.compile(f"(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})")
 UNTOLD = re.compile(f"(?P<move>{_words(_MOVES)})")
