@@ -84,6 +84,9 @@ class DayReport:
         red, gone = self.batches_failed, [n for n in self.batches_missing if n not in self.batches_failed]
         all_ = counted(self.batches or 0, "batch")
         pending = counted(self.symbols_pending, "symbol")
+        unsettled = (
+            f"{counted(self.symbols_provisional, 'symbol')} {'was' if self.symbols_provisional == 1 else 'were'}"
+        )
         return [
             text
             for text, wrong in (
@@ -91,10 +94,7 @@ class DayReport:
                 (f"{len(gone)} of {all_} missing ({_numbers(gone)})", gone),
                 (f"{len(self.batches_running)} of {all_} running", self.batches_running),
                 (f"{pending} can still be had", self.symbols_pending and not (red or gone)),
-                (
-                    f"{self.symbols_provisional:,} symbols were fetched before the close had settled",
-                    self.symbols_provisional,
-                ),
+                (f"{unsettled} fetched before the close had settled", self.symbols_provisional),
                 ("not merged", self.symbols_with_session is None),
             )
             if wrong

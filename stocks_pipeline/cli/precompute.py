@@ -11,6 +11,7 @@ from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.desk import enter, open_instance
 from stocks_pipeline.cli.output import Exit, complain, fail, print_json
 from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from stocks_pipeline.cli.mornings import MorningAsk
@@ -36,7 +37,8 @@ def run_precompute(found: "Settings", ask: "MorningAsk", source: str) -> Exit:
         outcome = carry_out(found, instance, plan, quiet=False, triggered_by=TRIGGERED_BY)
     print_failures(found, DayResult(ask.day, outcome.stages))
     if without:
-        complain(f"{len(without)} without data of {ask.day} were left out: {shortened(without)}")
+        verb = "was" if len(without) == 1 else "were"
+        complain(f"{counted(len(without), 'ticker')} without data of {ask.day} {verb} left out: {shortened(without)}")
     print_json(answer(outcome, ask, source, without))
     return outcome.code
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.output import Exit, complain, print_json
+from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -149,8 +150,8 @@ def tell(found: "Settings", outcome: MorningOutcome, *, as_json: bool, steps: bo
     print_failures(found, DayResult(date.fromisoformat(report.date), outcome.stages))
     if outcome.code is Exit.INTERRUPTED:
         complain(
-            f"interrupted. {report.data_stored} data files and {report.written} reports of {report.date} are stored "
-            "and stay; the same command goes on from there"
+            f"interrupted. {counted(report.data_stored, 'data file')} and {counted(report.written, 'report')} of "
+            f"{report.date} are stored and stay; the same command goes on from there"
         )
     if as_json:
         print_json(outcome.to_dict())

@@ -28,6 +28,7 @@ from stocks_pipeline.storage.tables import Stored
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline.upstream.yahoo import Bars, Window
+from stocks_pipeline.wording import counted
 
 MAX_FAILED_SHARE = 0.5
 """A batch of which more than this share failed for a passing reason is red: it is the vendor, not the symbols."""
@@ -225,12 +226,13 @@ class BatchFetch:
         stopping = [k for k in kinds if k in _STOPPING]
         kind = stopping[0] if stopping else kinds.most_common(1)[0][0]
         example = next(f for f in failures if f.kind == kind)
-        counted = ", ".join(f"{n} {k.value}" for k, n in kinds.most_common())
+        classes = ", ".join(f"{n} {k.value}" for k, n in kinds.most_common())
         return BatchFailedError(
             kind,
             example.upstream,
             f"batch {batch}",
-            f"{len(failures)} of {asked} symbols failed ({counted}); e.g. {example.subject}: {example.message}",
+            f"{len(failures)} of {counted(asked, 'symbol')} failed ({classes}); "
+            f"e.g. {example.subject}: {example.message}",
             status=example.status,
             attempts=max(f.attempts for f in failures),
         )
