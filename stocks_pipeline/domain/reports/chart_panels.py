@@ -27,7 +27,7 @@ from stocks_pipeline.domain.reports.svg import Floats, Panel, compact, tick_deci
 _RSI, _MACD, _SIGNAL = "#6b4fbb", "#2b6cb0", "#dd8500"
 DIVIDEND, SPLIT = "#2b6cb0", "#8a4fbd"
 _TAG_LETTERS = 9
-_CLEAR = 15  # a scale label this close to the newest price's tag would lie under it
+_CLEAR = 13.5  # a scale label this close to the newest price's tag would lie under it
 
 
 def price_range(frame: Frame) -> tuple[float, float]:
