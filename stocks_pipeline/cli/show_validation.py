@@ -14,7 +14,7 @@ from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
-    from stocks_pipeline.domain.validation_types import SymbolResult
+    from stocks_pipeline.domain.validation_types import Cause, SymbolResult
     from stocks_pipeline.storage.lake import Lake
 
 SHOWN = 40
@@ -64,9 +64,17 @@ class SessionView:
         say(self.headline(), style="bold")
         rows = [
             {"verdict": "passed", "symbols": found["passed_count"], "means": "agrees with the second vendor"},
-            {"verdict": "failed", "symbols": len(found["failed_symbols"]), "means": "differs: see below"},
+            {
+                "verdict": "failed",
+                "symbols": len(found["failed_symbols"]),
+                "means": "differs, or we have nothing: see below",
+            },
             {"verdict": "harmless", "symbols": found["harmless_count"], "means": "differs by the dividend basis only"},
-            {"verdict": "could not check", "symbols": found["error_count"], "means": "the vendor has no answer"},
+            {
+                "verdict": "could not check",
+                "symbols": found["error_count"],
+                "means": "the other vendor's bars are missing or in doubt",
+            },
             {"verdict": "waiting", "symbols": found["deferred_count"], "means": "not asked yet, or put off"},
         ]
         print_table(f"us {self.place.day}, {found['credits_used']} credits used", rows)
@@ -84,32 +92,25 @@ class SessionView:
 
     def headline(self) -> str:
         """One sentence."""
-        found = self.document
-        checked = found["passed_count"] + found["failed_count"]
-        bad = len(found["failed_symbols"])
-        verdict = f"{bad} differ" if bad else "none differs"
-        if found["harmless_count"]:
-            verdict += f", {found['harmless_count']} harmlessly"
-        return f"{checked} of {found['total_symbols']} symbols checked, {verdict}. Session {found['status']}."
+        return str(self.document["message"])
 
     def by_cause(self) -> list[dict[str, object]]:
-        """Failed symbols by the cause of their gravest issue, real faults first."""
-        from stocks_pipeline.domain.validation_types import NEXT_STEP
-
-        groups: dict[Any, list[str]] = {}
+        """Failed symbols by the cause of their gravest issue and whose bars are in doubt, real faults first."""
+        groups: dict[tuple[Cause, str, str], list[str]] = {}
         for result in self.results:
-            if result.status == "failed":
-                cause = next((i.cause for i in result.issues if i.message == result.message), result.issues[0].cause)
-                groups.setdefault(cause, []).append(result.symbol)
-        order = sorted(groups, key=lambda cause: (cause.harmless, -len(groups[cause]), cause))
+            issue = result.gravest
+            if result.status == "failed" and issue:
+                groups.setdefault((issue.cause, issue.side, issue.next_step), []).append(result.symbol)
+        order = sorted(groups, key=lambda found: (found[0].harmless, -len(groups[found]), found))
         return [
             {
                 "cause": cause.value,
-                "symbols": len(groups[cause]),
-                "which": ", ".join(groups[cause][:8]) + (" …" if len(groups[cause]) > 8 else ""),  # noqa: PLR2004 - a line's worth
-                "what to do": NEXT_STEP[cause],
+                "in doubt": side,
+                "symbols": len(groups[cause, side, step]),
+                "which": _some(groups[cause, side, step]),
+                "what to do": step,
             }
-            for cause in order
+            for cause, side, step in order
         ]
 
     def steps(self) -> list[tuple[str, str]]:
@@ -122,8 +123,13 @@ class SessionView:
                 ("what differs, symbol by symbol", f"stocks validation results {which(self.place)} --status failed")
             )
         if found["deferred_count"] or found["error_count"] or found["event"] != "WorkflowCompleted":
-            steps.append(("try the rest of this session again", f"stocks validation retry {which(self.place)}"))
+            steps.append(("ask again for what has no verdict yet", f"stocks validation retry {which(self.place)}"))
         return steps
+
+
+def _some(symbols: list[str]) -> str:
+    """A line's worth of them."""
+    return ", ".join(symbols[:8]) + (" …" if len(symbols) > 8 else "")  # noqa: PLR2004 - a line's worth
 
 
 def row_of(result: "SymbolResult") -> dict[str, Any]:

@@ -69,7 +69,9 @@ NEXT_STEP: dict[Cause, str] = {
     Cause.NO_OVERLAP: "Compare the dates of both sides: they have no session in common.",
     Cause.NO_DATA: "Fetch the symbol again, or take it off the list if it no longer trades.",
 }
-"""What a person does about each cause, in one sentence."""
+"""What a person does about each cause, in one sentence; `Issue.next_step` says it."""
+
+_THEIRS = "Nothing of ours: the other vendor's bars are in doubt. Look once at a third source, then leave it."
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,16 @@ class Issue:
     def could_not_check(self) -> bool:
         """Whether this leaves a question open instead of showing a fault."""
         return self.evidence.get("could_not_check") == 1
+
+    @property
+    def side(self) -> str:
+        """Whose bars are in doubt: ours, theirs or both."""
+        return str(self.evidence.get("side", "both"))
+
+    @property
+    def next_step(self) -> str:
+        """What a person does about it; to fetch ours again does not help where theirs are in doubt."""
+        return NEXT_STEP[self.cause] if self.side != "theirs" or self.cause.harmless else _THEIRS
 
     def to_record(self) -> dict[str, Any]:
         """The issue as JSON holds it; sessions are ISO dates."""
@@ -124,6 +136,11 @@ class SymbolResult:
     rows_checked: int
     external_source: str
     message: str = ""
+
+    @property
+    def gravest(self) -> Issue | None:
+        """The issue that the message is of; None where there is none."""
+        return next((issue for issue in self.issues if issue.message == self.message), next(iter(self.issues), None))
 
     @property
     def harmless(self) -> bool:

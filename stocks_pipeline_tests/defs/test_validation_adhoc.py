@@ -78,7 +78,7 @@ def test_a_failed_batch_costs_the_others_nothing_and_the_run_is_red(desk: Valida
     desk.vendor.script = lambda symbols, _: down() if symbols[0] == "S08" else None
     result = desk.adhoc()
     assert not result.success
-    assert f"--session session-{result.run_id}" in said(result)
+    assert f"--session {result.run_id[:8]}" in said(result)
     (made,) = result.asset_materializations_for_node("us__validation_adhoc")
     assert made.metadata["event"].value == "WorkflowFailed"
     assert made.metadata["failure_step"].value == "batch_1"

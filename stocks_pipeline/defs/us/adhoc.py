@@ -70,7 +70,7 @@ def validation_adhoc(
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # Dagster refuses the subscripted form
     """A session beside the day's own: some symbols, or another lookback or profile. It never counts as the day's."""
     from stocks_pipeline.defs.us.checking import BatchCheck, open_batches
-    from stocks_pipeline.defs.us.summing import sum_up
+    from stocks_pipeline.defs.us.summing import sum_up, which
 
     store, stop = lake.open(), threading.Event()
     book, session = _opened(context, config, store, clock)
@@ -92,7 +92,7 @@ def validation_adhoc(
         metadata=session_metadata(summed, summed.write(store)), check_results=session_check_results(KEY, summed)
     )
     if failures:
-        again = f"go on with: stocks validation retry --session {session.session_id}"
+        again = f"go on with: stocks validation retry {which(book.place)}"
         raise dg.Failure(f"{'; '.join(failures[:3])}; {again}", allow_retries=False)
 
 

@@ -4,6 +4,8 @@ What belongs here: `sum_up`, free of Dagster. What does not: how it is shown (ve
 """
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from stocks_pipeline.domain.validation_session import Session, State
 from stocks_pipeline.domain.validation_types import Status, SymbolResult
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline.wording import counted
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def sum_up(lake: Lake, place: SessionPlace) -> Summed | None:
     mine, began = calls_of(lake, place), session.created_at.timestamp()
     document: dict[str, Any] = {
         **_head(place, session),
+        "message": _sentence(session, results, missing),
         "passed_count": count[Status.PASSED],
         "failed_count": count[Status.FAILED],
         "harmless_count": sum(r.harmless for r in results),
@@ -82,9 +86,25 @@ def _head(place: SessionPlace, session: Session) -> dict[str, Any]:
     }
 
 
+def _sentence(session: Session, results: Sequence[SymbolResult], missing: int) -> str:
+    """The counts as a person reads them in one go; the parts add up to all symbols."""
+    bad = [r for r in results if r.status is Status.FAILED and not r.harmless]
+    causes = Counter(r.gravest.cause.value for r in bad if r.gravest)
+    told = f" ({', '.join(f'{n} {cause}' for cause, n in causes.most_common())})" if causes else ""
+    harmless = sum(r.harmless for r in results)
+    unchecked = sum(r.status is Status.ERROR for r in results)
+    waiting = missing + sum(r.status is Status.DEFERRED for r in results)
+    parts = [f"{sum(r.status is Status.PASSED for r in results)} of {counted(session.total_symbols, 'symbol')} agree"]
+    parts += [f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not{told}"] if bad else []
+    parts += [f"{harmless} by the dividend basis only, which is harmless"] if harmless else []
+    parts += [f"{unchecked} could not be checked"] if unchecked else []
+    parts += [f"{waiting} not asked yet"] if waiting else []
+    return f"{', '.join(parts)}. Session {session.status}."
+
+
 def which(place: SessionPlace) -> str:
     """The options of `stocks validation` that choose this session."""
-    return f"--session {place.adhoc}" if place.adhoc else f"--date {place.day}"
+    return f"--session {place.adhoc.removeprefix('session-')[:8]}" if place.adhoc else f"--date {place.day}"
 
 
 def _event(state: State) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from stocks_pipeline.defs.evidence import markdown_table
-from stocks_pipeline.domain.validation_types import NEXT_STEP, Status, SymbolResult
+from stocks_pipeline.domain.validation_types import Status, SymbolResult
 from stocks_pipeline.fanout import PartitionCheck
 from stocks_pipeline.wording import counted
 
@@ -36,6 +36,7 @@ def session_metadata(summed: "Summed", uri: str) -> dict[str, Any]:
     """What the UI shows of a whole session: the sentence first, then what differs, then the counts."""
     found = summed.document
     return {
+        "message": found["message"],
         "differs": markdown_table(failed_rows(summed.results)),
         **{name: value for name, value in found.items() if isinstance(value, int | str)},
         "batches": dg.MetadataValue.json(found["batches"]),
@@ -122,9 +123,10 @@ def failed_rows(results: tuple[SymbolResult, ...]) -> list[dict[str, Any]]:
         {
             "symbol": result.symbol,
             "cause": issue.cause.value,
+            "in doubt": issue.side,
             "what": issue.message,
             "sessions": ", ".join(str(s) for s in issue.sessions[:3]),
-            "what to do": NEXT_STEP[issue.cause],
+            "what to do": issue.next_step,
         }
         for result in failed[:SHOWN]
         for issue in result.issues[:2]
