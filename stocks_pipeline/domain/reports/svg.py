@@ -33,9 +33,9 @@ def plain(text: str) -> str:
     Control, bidirectional and zero-width characters go (XML 1.0 forbids some of them), white space becomes one space,
     and letters.UNSHOWN stands for what the shipped fonts lack. Composed form, as fonts have it.
     """
-    spaced = (" " if char.isspace() else char for char in unicodedata.normalize("NFC", text))
+    spaced = (" " if char.isspace() else char for char in text)
     visible = "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN and char not in _SELECTORS)
-    return legible(" ".join(visible.split()))
+    return legible(" ".join(unicodedata.normalize("NFC", visible).split()))
 
 
 def shown_name(name: str) -> str:
