@@ -1,20 +1,23 @@
 """Is every number, date and name of a finished report true? The whole check, sharing no code with the writer.
 
 What belongs here: `verify` and its verdict. What does not: the steps, one module each: verifier_spans (where evidence
-stands), verifier_tokens (what stands outside it), verifier_series and verifier_recompute (facts from bars, by formulas
-of our own), verifier_sources (facts from elsewhere), verifier_sheet (tampering), verifier_display (which text shows a
-value), verifier_claims and verifier_context (what a value is called), verifier_direction (up and down),
-verifier_layout (first line, sections, stance).
+stands), verifier_tokens (what stands outside it), verifier_series and verifier_recompute (facts from bars, by
+formulas of our own), verifier_sources (facts from elsewhere), verifier_sheet (tampering), verifier_display (which
+text shows a value), verifier_claims and verifier_context (what a value is called), verifier_periods (of which span of
+time), verifier_direction and verifier_untold (up and down, with a value and without), verifier_levels (how much),
+verifier_feats and verifier_shapes (records, crossings, runs), verifier_events (what happened), verifier_plain (words
+where no value stands), verifier_layout and verifier_stance (first line, sections, stance).
 
 Nothing here imports facts.py, fact_*.py, indicators.py, display.py or the injector, and a test forbids it: an error in
 the writer's code cannot excuse itself.
 
-What it cannot see: whether a judgement without a value is wise ("momentum is strong", "RSI is neutral"); whether a
-headline is true, only that it is the stored one; a company of one unknown word at the start of a sentence ("Zyx rose")
-or in lower case; a direction told without a value or a name beside it ("the shares rose today"), or in words that are
-in no table; two values of one name in a sentence told apart by "respectively" (refused, not understood); a number lower
-than the shown decimals; time without a number ("recently"); Thai beyond its shorter tables. An omitted fact is no lie:
-completeness is scored elsewhere.
+What it cannot see: whether a judgement in plain market words is wise ("the picture is constructive"), nor a lie told
+in them ("hardly any shares changed hands", "lighten up"); in a sentence that shows a value, a claim in words that are
+in no table, beside what the value is called; what a sentence beside a headline says of it in such words; what is only
+said to be possible ("a boycott could hurt"); whether a headline is true, only that it is the stored one; a company of
+one unknown word at the start of a sentence with a value ("Zyx gained ..."); two values of one name in a sentence told
+apart by "respectively" (refused, not understood); a number lower than the shown decimals; Thai beyond its shorter
+tables, which has no list of plain words. An omitted fact is no lie: completeness is scored elsewhere.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,8 @@
-"""Words of direction against the numbers: rose and fell, above and below, overbought and oversold.
+"""Words of direction against the numbers: rose and fell, a gain and a loss, above and below.
 
-What belongs here: contradictions between a sentence and the recomputed values. What does not: names of values
-(verifier_context.py), stance (verifier_layout.py).
+What belongs here: contradictions between a sentence and the values it shows. What does not: the words
+(verifier_turns.py), names of values (verifier_context.py), words for a level (verifier_levels.py), moves told without a
+value (verifier_untold.py).
 
 A clause that speaks of what might happen ("would", "if", "a break below") states nothing and is passed over, as is a
 negated word ("did not rise"). Quotations are masked before and never read.

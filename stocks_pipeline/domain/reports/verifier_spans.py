@@ -22,7 +22,7 @@ class Problem:
     """One reason to refuse a report, worded so that a writer can mend it.
 
     Attributes:
-        kind: unresolved, span, value, sheet, absent, claim, direction, stance, company, section, hidden or markup.
+        kind: unresolved, span, value, sheet, absent, claim, direction, event, stance, company, section, hidden, markup.
         at: Offset into the text; -1 where the trouble is in the sheet or the evidence.
         text: The offending snippet.
         why: What is wrong and what is allowed instead.
