@@ -23,6 +23,7 @@ _NO_MOVE = re.compile(
     r"towards?|through|with|"
     r"confidence|interest|control)\b"
 )
+_UP_TO = re.compile(r"\s+(?:[\w-]+\s+){0,2}to\s+(?:[\w-]+\s+){0,4}")
 _OVER = (
     r"(?:over|in|during|for|on|across|within|of) (?:(?:the|this|its|past|last|latest|whole|newest|previous|full|most|"
     r"recent|few)"
@@ -56,15 +57,24 @@ def _moves(sentence: Sentence, units: Mapping[str, str], known: Mapping[str, Kno
             continue
         if subject["name"] and not _is_name(sentence, begin + subject.end("name")):
             continue
+        to_close = _to_close(sentence, match.end())
         inside = [span for span in sentence.spans if begin <= span.start - sentence.start < end]
-        if any(units.get(span.fact) in {"percent", "price"} for span in inside):
+        if not to_close and any(units.get(span.fact) in {"percent", "price"} for span in inside):
             continue
-        if _NO_MOVE.match(sentence.text, match.end()):
+        if not to_close and _NO_MOVE.match(sentence.text, match.end()):
             continue
         turn = MOVED.match(match[0])
         up = turn is not None and turn.lastgroup == "up"
-        if why := _contradicted(sentence.text, begin, end, known, up=up):
+        default = {"return_1d"} & known.keys() if to_close else set()
+        if why := _contradicted(sentence.text, begin, end, known, default, up=up):
             yield Problem("direction", sentence.start + match.start(), match[0], f"{match[0]!r}: {why}")
+
+
+def _to_close(sentence: Sentence, at: int) -> bool:
+    """Whether a move that ends at `at` is one to the newest close: "rose to a close of {close}"."""
+    close = next((span.start - sentence.start for span in sentence.spans if span.fact == "close"), -1)
+    shown = any(span.fact == "previous_close" for span in sentence.spans)
+    return close > at and not shown and _UP_TO.fullmatch(sentence.text, at, close) is not None
 
 
 def _is_name(sentence: Sentence, end: int) -> bool:
@@ -74,12 +84,14 @@ def _is_name(sentence: Sentence, end: int) -> bool:
     )
 
 
-def _contradicted(text: str, begin: int, end: int, known: Mapping[str, Known], *, up: bool) -> str:
+def _contradicted(  # noqa: PLR0913 - a move, where it is told, and what is known
+    text: str, begin: int, end: int, known: Mapping[str, Known], default: set[str], *, up: bool
+) -> str:
     """Why the shares cannot have moved so over the span that is spoken of, or over any; empty where they may have."""
     spoken = list(_SPOKEN.finditer(text, begin, end)) or list(_SPOKEN.finditer(text))
     if any(match["since"] for match in spoken):
         return ""
-    names = {_RETURNS[match["span"] or match["today"] or match["thai"]] for match in spoken}
+    names = {_RETURNS[match["span"] or match["today"] or match["thai"]] for match in spoken} or default
     wanted = names or set(_RETURNS.values())
     values = {name: known[name].value for name in sorted(wanted) if name in known}
     numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
