@@ -88,7 +88,8 @@ class TwelveDataResource:
             api_key=vendor.api_key or "sandbox",
             limiter=limiter,
             clock=clock,
-            policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s),
+            # Five seconds of a real minute: a sandbox's shorter one is waited for in proportion.
+            policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s, cool_down_s=vendor.minute_s / 12),
             record=CallLog(lake, place, Limit(plan.credits_per_minute, daily, vendor.minute_s)).record,
             minute_s=vendor.minute_s,
             request_timeout_s=max(30.0, settings.request_timeout_s),

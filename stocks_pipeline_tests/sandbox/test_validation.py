@@ -34,6 +34,8 @@ from stocks_pipeline.upstream.yahoo import Window
 from stocks_pipeline_tests.sandbox_server import TODAY, SandboxServer
 
 MINUTE_S = 1.0
+ANY_STYLE = pytest.mark.parametrize("vendor_process", [()], ids=["status"], indirect=True)
+"""For tests in which the vendor refuses nothing: how it writes errors is no matter."""
 SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "NVDA", "JPM", "KO", "PEP", "XOM", "CVX", "HD", "MCD")
 
 
@@ -110,6 +112,7 @@ def statuses(lake: Lake, book: SessionBook) -> dict[str, Status]:
     return {r.symbol: r.status for found in stored_results(lake, book.place, session).values() for r in found}
 
 
+@ANY_STYLE
 def test_a_session_through_dagster_and_both_vendors(lake: Lake) -> None:
     """Session, results, summary by their jobs on the real resources: all agree, the credits were kept."""
     resources = {"lake": LakeResource(root=lake.root), "twelve_data": TwelveDataResource(), "clock": SystemClock()}
@@ -202,6 +205,7 @@ def test_a_vendor_that_is_down_fails_the_batch_and_heals(vendor: SandboxServer, 
     assert healed.status == "completed"
 
 
+@ANY_STYLE
 @pytest.mark.parametrize(
     ("fault", "cause"), [("x100", "unit_x100"), ("wrong_listing", "wrong_listing"), ("stale", None)]
 )
@@ -219,6 +223,7 @@ def test_faults_of_one_vendor_are_found(vendor: SandboxServer, lake: Lake, fault
     assert {r.status for s, r in results.items() if s != "KO"} == {Status.PASSED}
 
 
+@ANY_STYLE
 def test_two_sessions_at_once_never_exceed_the_minute(vendor: SandboxServer, lake: Lake) -> None:
     """C: two days checked side by side share the credits: no refusal, no minute with more than eight, both complete."""
     before = US.calendar().previous_session(TODAY)
