@@ -9,6 +9,7 @@ that needs them: the code location looks at this module every minute.
 
 import json
 import logging
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, Protocol
@@ -20,6 +21,11 @@ SOURCE: Final = "stocks_pipeline"
 """`Source` of the EventBridge events; rules match on it and on the kind."""
 
 TIMEOUT_S: Final = 5.0
+WHOLE_S: Final = 15.0
+"""Most that one webhook may take: `TIMEOUT_S` is between two bytes, and a receiver may trickle them. Less than the
+lease of an alert (defs/operations/delivery.py), so that no second deliverer sends it meanwhile."""
+
+_SAID: Final = 10_000  # characters of a refusal that are read; longer than any address in it that must not show
 _SUBJECT: Final = 99  # SNS: less than 100 ASCII characters, no line breaks
 _log = logging.getLogger("stocks_pipeline.alerts")
 _LEVELS: Final = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
@@ -60,16 +66,25 @@ class WebhookSink:
     def send(self, alert: Alert) -> None:
         import httpx
 
+        headers = {"Idempotency-Key": _header(alert.key)}
+        # One connection each: alerts are rare, and an idle connection is what firewalls cut.
+        client = httpx.Client(timeout=TIMEOUT_S)
+        end = threading.Timer(WHOLE_S, client.close)
+        end.start()
         try:
-            # One connection each: alerts are rare, and an idle connection is what firewalls cut.
-            answer = httpx.post(
-                self._url, json=alert.body(), timeout=TIMEOUT_S, headers={"Idempotency-Key": _header(alert.key)}
-            )
+            # The status says whether it was taken; a body is read only to tell why not, as far as it is there.
+            with client, client.stream("POST", self._url, json=alert.body(), headers=headers) as answer:
+                text = "" if answer.is_success else next(answer.iter_text(_SAID), "")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
+            if end.finished.is_set():
+                why = f"no whole answer within {WHOLE_S:g} s"
+                raise UpstreamError(FailureKind.TRANSIENT, self.name, alert.key, why) from None
             raise self._failure(alert, exc) from None  # `from exc` would show the address
+        finally:
+            end.cancel()
         if not answer.is_success:
-            text = answer.text.replace(self._url, "…")
-            raise from_status(self.name, alert.key, answer.status_code, answer.headers, text)
+            said = text.replace(self._url, "…")
+            raise from_status(self.name, alert.key, answer.status_code, answer.headers, said)
 
     def _failure(self, alert: Alert, exc: Exception) -> UpstreamError:
         try:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,8 +14,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from stocks_pipeline.defs.operations.delivery import LEASE_S
 from stocks_pipeline.domain.alert_facts import Ended, FailedRun
 from stocks_pipeline.domain.alerts import Alert, of_ended, of_run
+from stocks_pipeline.upstream import alert_sinks
 from stocks_pipeline.upstream.alert_sinks import SOURCE, LogSink, Sink, WebhookSink, open_sink
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 
@@ -141,6 +145,39 @@ def test_the_webhooks_refusals_are_classified(hook: Hook, answer: int, kind: Fai
     assert error.kind is kind
     assert "s3cr3t" not in str(error)
     assert answer != 429 or error.retry_after_s == 7
+
+
+@contextmanager
+def trickling(head: bytes) -> Iterator[str]:
+    """A receiver that says `head` and then a byte at a time, for ever."""
+    over, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(head)
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/s3cr3t-path"
+    over.set()
+    thread.join(5)
+
+
+def test_a_receiver_that_trickles_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E38: a status is enough; headers or a refusal without an end are cut off before the alert's lease ends."""
+    assert alert_sinks.WHOLE_S < LEASE_S
+    monkeypatch.setattr(alert_sinks, "WHOLE_S", 0.3)
+    with trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n") as url:
+        WebhookSink(url).send(RUN)
+    for head in (b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 500 No\r\nContent-Length: 9999\r\n\r\n"):
+        with trickling(head) as url:
+            error = failure(WebhookSink(url))
+        assert (error.kind, error.message) == (FailureKind.TRANSIENT, "no whole answer within 0.3 s")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/s3cr3t-path", "http://[s3cr3t-path", "gopher://s3cr3t-path"])
