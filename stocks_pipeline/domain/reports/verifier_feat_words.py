@@ -76,6 +76,7 @@ METRICS = {
     "volume": re.compile(r"\b(?:volumes?|turnover|trading|activity)\b"),
     "range": re.compile(r"\b(?:range|atr|swings?)\b"),
     "return": re.compile(r"\b(?:gain|loss|losses|drop|fall|rise|decline|move|return|slide|jump|advance)\b"),
+    "close": re.compile(r"\bclos(?:e|es|ing)\b"),
     "price": re.compile(r"\b(?:price|close|closed|closing|shares?|stock|level)\b|\ue000"),
 }
 """What a superlative may be of, and the words that say so."""

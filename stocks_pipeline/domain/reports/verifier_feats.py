@@ -101,7 +101,7 @@ def _most(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:
         top = match["word"] not in LOWEST
         if metric == "return":
             top = top and match["word"] != "worst" and not BAD.search(match["tail"])
-        if not (named and metric in {"", "price"}):
+        if not (named and metric in {"", "price", "close"}):
             yield from _judged(sentence, match, shapes, metric or "price", horizon, top=top)
 
 

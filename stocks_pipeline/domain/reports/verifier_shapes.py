@@ -29,7 +29,7 @@ class Shapes:
     def is_extreme(self, metric: str, *, top: bool, horizon: str) -> bool | None:
         """Whether the newest value is the highest (`top`) or lowest of a horizon; None where the bars cannot say.
 
-        `metric` is price, volume, rsi, range or return; a price counts by its close or by its high and low.
+        `metric` is price (by its close, or by its high and low), close, volume, rsi, range or return.
         """
         start = self._start(horizon)
         if start is None:
@@ -62,8 +62,8 @@ class Shapes:
         bars = self._bars
         if metric == "price":
             return [bars.close, bars.high if top else bars.low]
-        if metric == "volume":
-            return [bars.volume]
+        if metric in {"volume", "close"}:
+            return [bars.volume if metric == "volume" else bars.close]
         return [self._rsi if metric == "rsi" else self._range if metric == "range" else self._moves]
 
     @cached_property
