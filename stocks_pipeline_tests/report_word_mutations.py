@@ -8,6 +8,7 @@ chose the words knew the verifier's tables, so the rate says that the rules hold
 import random
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from stocks_pipeline_tests.report_corpus import Report
 from stocks_pipeline_tests.report_mutations import Edit, Mutation, edited
@@ -108,7 +109,7 @@ def _sentences(report: Report) -> list[tuple[int, int]]:
     return [(max(a, body), b) for a, b in zip([0, *ends], ends, strict=False) if b > body]
 
 
-def _facts(report: Report, start: int, end: int) -> list[dict[str, object]]:
+def _facts(report: Report, start: int, end: int) -> list[dict[str, Any]]:
     return [e for e in report.evidence if start <= int(e["start"]) < end]
 
 
