@@ -101,7 +101,8 @@ def parse_tickers(body: bytes) -> tuple[Ticker, ...]:
     """The tickers of a CSV (UTF-8, header line), in its order.
 
     Columns dr, yahoo, name and exchange_mic are needed; currency, active (yes where empty), sector and note are not.
-    Other spellings of the header (dr_symbol, Symbol; yahoo_symbol, Ticker; mic) are understood.
+    Other spellings of the header (dr_symbol, Symbol; yahoo_symbol, Ticker; mic) are understood. A header without rows
+    is a list of nobody: a desk without receipts, not a fault.
 
     Raises:
         TickerListError: not UTF-8, a column missing, unknown or twice, a field that does not fit, or a receipt twice.
@@ -119,8 +120,6 @@ def parse_tickers(body: bytes) -> tuple[Ticker, ...]:
             raise TickerListError(f"line {line}, field dr: {ticker.dr} is already on line {lines[ticker.dr]}")
         lines[ticker.dr] = line
         tickers.append(ticker)
-    if not tickers:
-        raise TickerListError("the ticker list has no tickers")
     return tuple(tickers)
 
 
@@ -164,7 +163,7 @@ def _records(rows: Any) -> Iterator[tuple[int, dict[str, str]]]:
     except csv.Error as error:
         raise TickerListError(f"line {rows.line_num}: {error}") from error
     if header is None:
-        raise TickerListError("the ticker list is empty")
+        raise TickerListError("the ticker list has no header")
 
 
 def _header(line: int, cells: list[str]) -> list[str]:

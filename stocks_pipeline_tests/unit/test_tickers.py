@@ -87,8 +87,8 @@ def test_a_ticker_can_be_inactive(said: str) -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"", "empty"),
-        (HEAD.encode(), "no tickers"),
+        (b"", "no header"),
+        (b"\n\n", "no header"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"dr,yahoo,name\nA,B,C\n", "line 1, header: missing \\['exchange_mic'\\]"),
         (b"dr,yahoo,name,mic,price\n", "unknown \\['price'\\]"),
@@ -110,11 +110,18 @@ def test_a_list_that_cannot_be_read_says_where(body: bytes, says: str) -> None:
         parse_tickers(body)
 
 
+def test_a_header_without_rows_is_a_list_of_nobody() -> None:
+    """A05: zero tickers are legal: nothing to do is no fault."""
+    assert parse_tickers(HEAD.encode()) == parse_tickers(HEAD.encode() + b"\n\r\n") == ()
+    with pytest.raises(UnknownTicker, match="DBS19"):
+        resolve((), "DBS19")
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_list_or_an_error_that_says_so(body: bytes) -> None:
     """No input raises anything else."""
     with suppress(TickerListError):
-        assert parse_tickers(HEAD.encode() + body)
+        assert len(parse_tickers(HEAD.encode() + body)) <= body.count(b"\n") + body.count(b"\r") + 1
 
 
 @pytest.mark.parametrize("pick", [str, str.lower, lambda name: f" {name} "])
