@@ -6,28 +6,34 @@ does not: what an alert says of a fact (alerts.py) and finding facts (defs/opera
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from stocks_pipeline.domain.calendars import Calendar
 
-LATE_AFTER: Final = timedelta(hours=3)
-"""How long after a close the day's table may come: the schedule is an hour and a half after, a day takes minutes."""
+LATE_AFTER: Final = timedelta(hours=1)
+"""How long after its schedule's tick what a day brings may come: it takes minutes."""
 
-MORNING_LATE_AFTER: Final = timedelta(hours=1)
-"""How long after it came a morning's data may come: its schedule starts at that instant, and a fetch takes minutes."""
+MORNING_LATE_AFTER: Final = timedelta(minutes=20)
+"""The same for a morning's data, which are read soon after; who is fetching them then is not late (A28)."""
 
 WATCHED_SESSIONS: Final = 5
 """Newest sessions or mornings that can be called late: a week. What is older was, or the desk was off on purpose."""
 
 _SATURDAY: Final = 5
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that ended as failed. `partition` is its partition or range, empty without; `message` is redacted."""
+    """A run that ended as failed. `partition` is its partition or range, empty without; `message` is redacted.
+
+    `counted_by` is the asset that counts, right after, what became of it: `us/validation_summary`; empty without.
+    `again`: it was started anew after another run of the same work had failed.
+    """
 
     run_id: str
     job: str
@@ -35,10 +41,24 @@ class FailedRun:
     message: str
     next_step: str
     at: datetime
+    counted_by: str = ""
+    again: bool = False
+
+    @property
+    def day(self) -> str:
+        """Its day, or the first of its range; empty without."""
+        return day_of(self.partition)
+
+    @property
+    def cause(self) -> str:
+        """The same for every run of this work that fails for the same reason."""
+        digest = hashlib.sha256(self.message.encode()).hexdigest()[:16]
+        return f"failed:{self.job}:{self.partition}:{digest}"
 
     @property
     def key(self) -> str:
-        return f"run:{self.run_id}"
+        """A run that was started anew and failed alike is no news."""
+        return self.cause if self.again else f"run:{self.run_id}"
 
 
 @dataclass(frozen=True)
@@ -55,40 +75,43 @@ class FailedCheck:
     at: datetime
 
     @property
+    def day(self) -> str:
+        """Its day; empty without."""
+        return day_of(self.partition)
+
+    @property
     def key(self) -> str:
         return f"check:{self.run_id}:{self.asset}:{self.check}:{self.partition}:{self.at.timestamp():.6f}"
 
 
 @dataclass(frozen=True)
-class LateDay:
-    """A session that closed a while ago and of which the market has no table."""
+class Late:
+    """Something that a day or a morning should have brought and did not. `asset` is written with slashes.
 
-    market: str
-    day: date
-    closed_at: datetime
-    now: datetime
+    `came_at` is when the session closed, or when the morning came.
+    """
 
-    @property
-    def key(self) -> str:
-        return f"late:{self.market}:{self.day}"
-
-
-@dataclass(frozen=True)
-class LateMorning:
-    """A morning of the receipts that came a while ago and of which no data is there."""
-
+    asset: str
     day: date
     came_at: datetime
     now: datetime
 
     @property
+    def market(self) -> str:
+        """First part of the asset's key."""
+        return self.asset.partition("/")[0]
+
+    @property
     def key(self) -> str:
-        return f"late:dr:{self.day}"
+        return f"late:{self.asset}:{self.day}"
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What a summary counted. `asset` with slashes; `failure_reason`, `failure_step` only where nothing came of it."""
+    """What a summary counted. `asset` with slashes; `failure_reason`, `failure_step` only where nothing came of it.
+
+    `harmless_count` of the failed differ in a way that means nothing is wrong; `message` says it all in a sentence.
+    """
 
     asset: str
     session_id: str
@@ -101,6 +124,19 @@ class Ended:
     at: datetime
     failure_reason: str = ""
     failure_step: str = ""
+    day: str = ""
+    harmless_count: int = 0
+    message: str = ""
+
+    @property
+    def well(self) -> int:
+        """Of how many nothing is to be done."""
+        return self.passed_count + self.harmless_count
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is to be done at all."""
+        return not self.failure_reason and self.well >= self.total_symbols
 
     @property
     def key(self) -> str:
@@ -110,15 +146,24 @@ class Ended:
         return f"ended:{self.asset}:{self.session_id}:{digest}"
 
 
-def late_days(market: str, known: Calendar, present: Collection[date], since: datetime, now: datetime) -> list[LateDay]:
-    """Sessions that closed after `since`, longer ago than `LATE_AFTER`, and are not `present`. Both times aware.
+def day_of(partition: str) -> str:
+    """The day that a partition or range begins with; empty where it begins with none."""
+    first = partition.partition(" ")[0].partition("|")[0]
+    return first if _DAY.fullmatch(first) else ""
 
-    Days outside the calendar are unknown and never late.
+
+def due_days(
+    known: Calendar, due: Callable[[datetime], datetime], since: datetime, now: datetime
+) -> list[tuple[date, datetime]]:
+    """Sessions that closed after `since` and by `now` should have brought what they bring, each with its close.
+
+    `due` says when the schedule ticks for the session of a close; `LATE_AFTER` later it is due. All times aware. The
+    newest `WATCHED_SESSIONS`; days outside the calendar are unknown and never due.
     """
     first, last = max(known.first, since.date() - timedelta(days=2)), min(known.last, now.date() + timedelta(days=1))
     closed = [(day, known.close_at(day)) for day in known.sessions(first, last)] if first <= last else []
-    over = [(day, at) for day, at in closed if at > since and at + LATE_AFTER <= now][-WATCHED_SESSIONS:]
-    return [LateDay(market, day, at, now) for day, at in over if day not in present]
+    recent = [(day, at) for day, at in closed if since < at <= now - LATE_AFTER][-2 * WATCHED_SESSIONS :]
+    return [(day, at) for day, at in recent if due(at) + LATE_AFTER <= now][-WATCHED_SESSIONS:]
 
 
 def due_mornings(comes: Callable[[date], datetime], since: datetime, now: datetime) -> list[tuple[date, datetime]]:

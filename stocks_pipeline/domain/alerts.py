@@ -1,8 +1,8 @@
 """What deserves a person's attention, said once and with what to do: facts in, alerts out.
 
 What belongs here: `Alert` and the pure functions that turn facts into alerts. What does not: what a fact is
-(alert_facts.py), finding facts (defs/operations/alert_facts.py), keeping alerts until they are delivered
-(storage/outbox.py) and delivering them (upstream/alert_sinks.py).
+(alert_facts.py), which facts have one cause (alert_causes.py), finding facts (defs/operations/alert_facts.py), keeping
+alerts until they are delivered (storage/outbox.py) and delivering them (upstream/alert_sinks.py).
 
 An alert covers one fact or several (the partitions of one check of one
 run), so a vendor's outage is a handful of messages instead of hundreds, and nothing is told twice.
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay, LateMorning
+from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, Late
 
 NAMED: Final = 20
 """Partitions and symbols that a message names; the rest is counted."""
@@ -88,8 +88,8 @@ class Alert:
         )
 
 
-def of_run(fact: FailedRun) -> Alert:
-    """A failed run calls."""
+def of_run(fact: FailedRun, repeats: Sequence[FailedCheck] = ()) -> Alert:
+    """A failed run calls, also for the checks that repeat it."""
     about = f" ({fact.partition})" if fact.partition else ""
     return Alert(
         key=fact.key,
@@ -101,7 +101,7 @@ def of_run(fact: FailedRun) -> Alert:
         next_step=fact.next_step,
         at=fact.at,
         fields={"run_id": fact.run_id, "job": fact.job, "partition": fact.partition},
-        covers=(fact.key,),
+        covers=tuple(dict.fromkeys([fact.key, fact.cause, *(check.key for check in repeats)])),
     )
 
 
@@ -131,45 +131,61 @@ def _of_group(group: Sequence[FailedCheck]) -> Alert:
     )
 
 
-def of_late(fact: LateDay) -> Alert:
-    """A day without its table calls once."""
-    hours = (fact.now - fact.closed_at).total_seconds() / 3600
-    return Alert(
-        key=fact.key,
-        kind=Kind.DAY_LATE,
-        severity=Severity.ERROR,
-        title=f"{fact.market}: no prices of {fact.day}",
-        detail=f"The session closed {hours:.1f} h ago ({fact.closed_at:%Y-%m-%d %H:%M} UTC) and has no daily_prices.",
-        link=f"/assets/{fact.market}/daily_prices?view=partitions",
-        next_step=f"stocks status --date {fact.day} ; stocks run {fact.market} --date {fact.day}",
-        at=fact.now,
-        fields={"market": fact.market, "day": fact.day.isoformat(), "closed_at": fact.closed_at.isoformat()},
-        covers=(fact.key,),
-    )
+_LATE: Final = {
+    "daily_prices": (
+        "no prices of {day}",
+        "The session closed {ago} and has no daily_prices.",
+        "stocks status --date {day} ; stocks run {market} --date {day}",
+    ),
+    "validation_batches": (
+        "prices of {day} not validated",
+        "The session closed {ago}; its prices are there and no validation session was opened.",
+        "stocks validate --date {day}",
+    ),
+    "ticker_data": (
+        "no data of {day}",
+        "The morning came {ago} and no receipt has ticker_data.",
+        # It fetches and costs nothing: nobody asked for reports.
+        "stocks status --date {day} ; stocks run dr --no-reports --date {day}",
+    ),
+}
+"""By the name of what is not there: title, detail and next step."""
 
 
-def of_late_morning(fact: LateMorning) -> Alert:
-    """A morning without any data calls once; the command that it names fetches and costs nothing."""
+def of_late(fact: Late) -> Alert:
+    """What did not come calls once."""
     hours = (fact.now - fact.came_at).total_seconds() / 3600
-    came = f"{hours:.1f} h ago ({fact.came_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
+    ago = f"{hours:.1f} h ago ({fact.came_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
+    told = _LATE[fact.asset.rpartition("/")[2]]
+    title, detail, step = (text.format(day=fact.day, market=fact.market, ago=ago) for text in told)
     return Alert(
         key=fact.key,
         kind=Kind.DAY_LATE,
         severity=Severity.ERROR,
-        title=f"dr: no data of {fact.day}",
-        detail=f"The morning came {came} and no receipt has ticker_data.",
-        link="/assets/dr/ticker_data?view=partitions",
-        next_step=f"stocks status --date {fact.day} ; stocks run dr --no-reports --date {fact.day}",
+        title=f"{fact.market}: {title}",
+        detail=detail,
+        link=f"/assets/{fact.asset}?view=partitions",
+        next_step=step,
         at=fact.now,
-        fields={"market": "dr", "day": fact.day.isoformat(), "came_at": fact.came_at.isoformat()},
+        fields={"asset": fact.asset, "day": fact.day.isoformat(), "came_at": fact.came_at.isoformat()},
         covers=(fact.key,),
     )
 
 
-def of_ended(fact: Ended) -> Alert:
-    """A summary calls whatever it counted; `fields` are exactly those of the first validation system's events."""
+_COUNTED: Final = {
+    "validation_summary": ("validation of {day}", "agree"),
+    "validation_adhoc": ("validation beside {day} ({session})", "agree"),
+    "precompute_summary": ("reports of {day}", "written"),
+}
+"""By the name of a summary: what it is about, and what those did that passed."""
+
+
+def of_ended(fact: Ended, runs: Sequence[FailedRun] = (), checks: Sequence[FailedCheck] = ()) -> Alert:
+    """A summary calls whatever it counted, also for the runs and checks that say the same.
+
+    `fields` are exactly those of the first validation system's events.
+    """
     failed = bool(fact.failure_reason)
-    short = fact.passed_count < fact.total_symbols
     told: dict[str, Any] = {"failure_reason": fact.failure_reason, "failure_step": fact.failure_step}
     if not failed:
         told = {
@@ -179,20 +195,44 @@ def of_ended(fact: Ended) -> Alert:
             "failed_count": fact.failed_count,
             "failed_symbols": list(fact.failed_symbols),
         }
-    counts = f"{fact.passed_count} of {fact.total_symbols} passed, {fact.failed_count} failed"
-    names = f": {_some(fact.failed_symbols)}" if fact.failed_symbols else ""
+    grave = failed or runs or any(not check.warn for check in checks)
+    spoken: list[FailedRun | FailedCheck] = [*runs, *checks]
     return Alert(
         key=fact.key,
         kind=Kind.WORKFLOW_FAILED if failed else Kind.WORKFLOW_COMPLETED,
-        severity=Severity.ERROR if failed else Severity.WARNING if short else Severity.INFO,
-        title=f"{fact.asset} of {fact.session_id} {'failed' if failed else 'completed'}: {counts}",
-        detail=_short(f"{fact.failure_step}: {fact.failure_reason}" if failed else f"{counts}{names}."),
+        severity=Severity.ERROR if grave else Severity.INFO if fact.whole else Severity.WARNING,
+        title=f"{_about(fact)} {'failed' if failed else 'completed'}: {_counts(fact)}",
+        detail=_short(" ".join(_said(fact, runs, checks))),
         link=f"/runs/{fact.run_id}" if fact.run_id else f"/assets/{fact.asset}",
         next_step=fact.next_step,
         at=fact.at,
         fields=told,
-        covers=(fact.key,),
+        covers=tuple(dict.fromkeys([fact.key, *(f.key for f in spoken), *(run.cause for run in runs)])),
     )
+
+
+def _about(fact: Ended) -> str:
+    group, _, name = fact.asset.partition("/")
+    session = fact.session_id.removeprefix("session-")[:8]
+    return f"{group} {_COUNTED[name][0].format(day=fact.day or fact.session_id, session=session)}"
+
+
+def _counts(fact: Ended) -> str:
+    """How many are well, how many failed, and how many are left: the parts add up to all."""
+    failed = fact.failed_count - fact.harmless_count
+    rest = fact.total_symbols - fact.passed_count - fact.failed_count
+    parts = [f"{fact.well} of {fact.total_symbols} {_COUNTED[fact.asset.rpartition('/')[2]][1]}"]
+    parts[0] += f" ({fact.harmless_count} but for a harmless difference)" if fact.harmless_count else ""
+    return ", ".join(parts + [f"{n} {what}" for n, what in ((failed, "failed"), (rest, "open")) if n > 0])
+
+
+def _said(fact: Ended, runs: Sequence[FailedRun], checks: Sequence[FailedCheck]) -> list[str]:
+    """Why it failed, the counts in a sentence, who failed; and the words of the facts that it speaks for."""
+    parts = [f"{fact.failure_step}: {fact.failure_reason}."] if fact.failure_reason else []
+    parts += [fact.message] if fact.message else [check.description for check in checks]
+    parts += [f"Failed: {_some(fact.failed_symbols)}."] if fact.failed_symbols else []
+    parts += [run.message for run in runs if not fact.failure_reason]
+    return list(dict.fromkeys(part for part in parts if part)) or [f"{_counts(fact)}."]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,8 +9,11 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.defs.dr.data import cutoff
+from stocks_pipeline.defs.operations import lateness
 from stocks_pipeline.defs.operations.alerts import Memory, alerts_sensor, open_outbox
 from stocks_pipeline.defs.operations.delivery import CAP_S
+from stocks_pipeline.defs.us.automation import TRY_TAG
+from stocks_pipeline.domain.alert_facts import LATE_AFTER
 from stocks_pipeline.domain.alerts import Alert, Kind, Severity
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.upstream import alert_sinks
@@ -20,6 +23,7 @@ from stocks_pipeline_tests.fake_feed import codes, refused
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
 from stocks_pipeline_tests.morning_desk import MorningDesk, morning, waves
+from stocks_pipeline_tests.validation_desk import ValidationDesk, down, validation_desk
 
 __all__ = ["morning"]
 
@@ -230,15 +234,15 @@ def market_watch(desk: MarketDesk, at: datetime) -> Watch:
 
 def test_a_day_that_nothing_ran_on_is_late_once(desk: MarketDesk, receiver: Receiver) -> None:
     """A28: a schedule that was off fails nothing, and the missing session calls all the same; the weekend does not."""
-    watch = market_watch(desk, MARKET.calendar().close_at(DAY) + timedelta(hours=2))
+    due = lateness.market_ticks(MARKET)(MARKET.calendar().close_at(DAY)) + LATE_AFTER
+    watch = market_watch(desk, due - timedelta(seconds=119))
     watch.tick()
     assert receiver.got == []
-    watch.clock.advance(3_600)
     watch.tick()
     watch.clock.advance(86_400)
     watch.tick()
     (alert,) = receiver.got
-    assert (alert.kind, alert.key) == (Kind.DAY_LATE, "late:asx:2025-12-05")
+    assert (alert.kind, alert.key) == (Kind.DAY_LATE, "late:asx/daily_prices:2025-12-05")
     assert "stocks run asx --date 2025-12-05" in alert.next_step
 
 
@@ -288,6 +292,96 @@ def test_a_validation_session_ends_with_the_seeds_event(instance: dg.DagsterInst
     assert (receiver.got[1].kind, receiver.got[1].fields) == (Kind.WORKFLOW_FAILED, why)
 
 
+@pytest.fixture
+def checked(receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ValidationDesk]:
+    """A validation session of three batches, opened."""
+    assert receiver.got == []
+    with validation_desk(tmp_path, monkeypatch) as made:
+        made.stock([f"S{number}" for number in range(24)])
+        assert made.open().success
+        yield made
+
+
+def test_a_second_vendor_that_is_down_is_one_message(checked: ValidationDesk, receiver: Receiver) -> None:
+    """D25: the run, the count and its checks have one cause; the run waits for the count, and a retry is no news."""
+    checked.vendor.script = lambda _symbols, _number: down()
+    watch = Watch(checked.instance, checked.defs)
+    assert not checked.check().success
+    watch.tick()
+    assert receiver.got == []
+    assert checked.sum_up().success
+    watch.tick()
+    (alert,) = receiver.got
+    assert (alert.kind, alert.severity) == (Kind.WORKFLOW_FAILED, Severity.ERROR)
+    assert alert.title == "us validation of 2026-01-05 failed: 0 of 24 agree, 24 open"
+    assert "503: try later" in alert.detail
+    assert "stocks validation retry --date 2026-01-05" in alert.next_step
+    assert not checked.check(**{TRY_TAG: "2"}).success
+    assert checked.sum_up().success
+    for _ in range(20):
+        watch.tick()
+    assert len(receiver.got) == 1
+
+
+def test_a_refused_key_is_one_message(checked: ValidationDesk, receiver: Receiver) -> None:
+    """D25: the session stays open, so no end of it is told: the run is, with the validation's own command."""
+    checked.vendor.script = lambda _symbols, _number: down(FailureKind.AUTH, "401: no such key")
+    watch = Watch(checked.instance, checked.defs)
+    assert not checked.check().success
+    assert checked.sum_up().success
+    for _ in range(20):
+        watch.tick()
+    (alert,) = receiver.got
+    assert (alert.kind, alert.fields["job"]) == (Kind.RUN_FAILED, "us_validation_results")
+    assert "401: no such key" in alert.detail
+    assert "stocks validation" in alert.next_step or "STOCKS_TWELVE_DATA_API_KEY" in alert.next_step
+
+
+def test_a_symbol_that_disagrees_is_one_error(checked: ValidationDesk, receiver: Receiver) -> None:
+    """D25: the count names it, as gravely as the check that found it."""
+    checked.stock([f"S{number}" for number in range(24)], spoilt={"S3": 1.5})
+    watch = Watch(checked.instance, checked.defs)
+    assert checked.check().success
+    assert checked.sum_up().success
+    for _ in range(12):
+        watch.tick()
+    (alert,) = receiver.got
+    assert (alert.kind, alert.severity) == (Kind.WORKFLOW_COMPLETED, Severity.ERROR)
+    assert "Failed: S3." in alert.detail
+    assert alert.next_step == "stocks validation results --date 2026-01-05 --status failed"
+
+
+def test_a_session_beside_the_days_own_is_told_by_its_id(checked: ValidationDesk, receiver: Receiver) -> None:
+    """D25: one run, one message, with the session that its command chooses."""
+    checked.vendor.script = lambda _symbols, _number: down()
+    watch = Watch(checked.instance, checked.defs)
+    ended = checked.adhoc(symbols=["S1", "S2"])
+    assert not ended.success
+    for _ in range(12):
+        watch.tick()
+    (alert,) = receiver.got
+    session = ended.run_id[:8]
+    assert alert.title == f"us validation beside 2026-01-05 ({session}) failed: 0 of 2 agree, 2 open"
+    assert f"stocks validation retry --session {session}" in alert.next_step
+
+
+@pytest.mark.parametrize(
+    ("harmless", "severity", "step"),
+    [(1, Severity.INFO, "Nothing to do."), (0, Severity.WARNING, "stocks validation status --date 2026-01-05")],
+)
+def test_nothing_to_do_is_said_only_where_that_is_true(
+    instance: dg.DagsterInstance, receiver: Receiver, harmless: int, severity: Severity, step: str
+) -> None:
+    """D25: a symbol that did not pass needs a person, unless it differs harmlessly."""
+    watch = Watch(instance)
+    counts = {"total_symbols": 1, "passed_count": 0, "failed_count": 1, "harmless_count": harmless}
+    said = {"message": "In a sentence.", "next_steps": "Nothing to do."}
+    summary(instance, "us/validation_summary", "2026-01-05", status="completed", **counts, **said)
+    watch.tick()
+    (alert,) = receiver.got
+    assert (alert.severity, alert.next_step, alert.detail) == (severity, step, "In a sentence.")
+
+
 def test_a_morning_ends_with_the_same_event(instance: dg.DagsterInstance, receiver: Receiver) -> None:
     """D25: reports completed, and a morning without any; counted again without a change it is silent."""
     watch = Watch(instance)
@@ -313,26 +407,54 @@ def test_an_outbox_is_read_where_the_settings_say(instance: dg.DagsterInstance, 
 
 
 def test_a_morning_that_nothing_ran_on_is_late_once(morning: MorningDesk, receiver: Receiver) -> None:
-    """A28: the schedule was off, or the daemon down: an hour after 05:00 in Bangkok it is told, once, with the command
-    that fetches it and costs nothing; the weekend is not. A morning with data is not late, though a ticker failed.
+    """A28: the schedule was off, or the daemon down: it is told twenty minutes after 05:00 in Bangkok, once, with the
+    command that fetches it and costs nothing. A morning with data is not late, though a ticker failed.
     """
     thursday = cutoff(DAY) - timedelta(days=1)
-    watch = Watch(morning.instance, morning.defs, now=(cutoff(DAY) + timedelta(minutes=58)).timestamp())
+    watch = Watch(morning.instance, morning.defs, now=(cutoff(DAY) + timedelta(minutes=18)).timestamp())
     watch.cursor = Memory(datetime.now(UTC).timestamp(), thursday.timestamp()).text()
     watch.tick()
     assert receiver.got == []
     watch.tick()
-    watch.clock.advance(2 * 86_400)
+    watch.clock.advance(3_600)
     watch.tick()
     (alert,) = receiver.got
-    assert (alert.kind, alert.key, alert.title) == (Kind.DAY_LATE, "late:dr:2025-12-05", "dr: no data of 2025-12-05")
+    assert (alert.kind, alert.key) == (Kind.DAY_LATE, "late:dr/ticker_data:2025-12-05")
     assert "(2025-12-04 22:00 UTC)" in alert.detail
-    assert alert.next_step == "stocks status --date 2025-12-05 ; stocks run dr --no-reports --date 2025-12-05"
 
     monday = DAY + timedelta(days=3)
     morning.clock.advance(3 * 86_400)
     morning.feed.script = lambda symbol, window: refused(symbol) if symbol == "NVDA" else waves(symbol, window)
     assert not morning.fetch(day=monday).success
-    watch.clock.advance(86_400)
+    watch.clock.advance(3 * 86_400)
     watch.tick()
-    assert [a.key for a in receiver.got if a.kind is Kind.DAY_LATE] == ["late:dr:2025-12-05"]
+    assert "late:dr/ticker_data:2025-12-08" not in {a.key for a in receiver.got}
+
+
+def test_a_morning_that_is_being_fetched_is_not_late(morning: MorningDesk, receiver: Receiver) -> None:
+    """A28: a run at work tells its own end; when it is gone and nothing is there, the morning is late."""
+    name = "dagster/asset_partition_range"
+    span = {f"{name}_start": "2025-12-05|DBS19", f"{name}_end": "2025-12-05|NVDA19"}
+    begun = morning.instance.add_run(dg.DagsterRun("dr_fetch", status=dg.DagsterRunStatus.STARTED, tags=span))
+    watch = Watch(morning.instance, morning.defs, now=(cutoff(DAY) + timedelta(minutes=30)).timestamp())
+    watch.cursor = Memory(datetime.now(UTC).timestamp(), (cutoff(DAY) - timedelta(hours=1)).timestamp()).text()
+    watch.tick()
+    assert receiver.got == []
+    morning.instance.report_run_canceled(begun)
+    watch.tick()
+    assert receiver.kinds() == [Kind.DAY_LATE]
+
+
+def test_a_desk_without_receipts_owes_no_morning(
+    morning: MorningDesk, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A05: a list of nobody has no late mornings; one that cannot be read has."""
+    path = tmp_path / "nobody.csv"
+    monkeypatch.setenv("STOCKS_DR_TICKERS", str(path))
+    since = Memory(datetime.now(UTC).timestamp(), (cutoff(DAY) - timedelta(hours=1)).timestamp()).text()
+    for text, told in (("dr,yahoo,name,mic\n", 0), ("nonsense", 1)):
+        path.write_text(text)
+        watch = Watch(morning.instance, morning.defs, now=(cutoff(DAY) + timedelta(hours=1)).timestamp())
+        watch.cursor = since
+        watch.tick()
+        assert len(receiver.got) == told

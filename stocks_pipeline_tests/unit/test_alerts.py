@@ -12,10 +12,9 @@ from stocks_pipeline.domain.alert_facts import (
     Ended,
     FailedCheck,
     FailedRun,
-    LateDay,
-    LateMorning,
+    Late,
+    due_days,
     due_mornings,
-    late_days,
 )
 from stocks_pipeline.domain.alerts import (
     NAMED,
@@ -25,7 +24,6 @@ from stocks_pipeline.domain.alerts import (
     of_checks,
     of_ended,
     of_late,
-    of_late_morning,
     of_run,
 )
 from stocks_pipeline.domain.calendars import calendar
@@ -42,7 +40,7 @@ FRIDAY, CLOSE = date(2025, 12, 5), XASX.close_at(date(2025, 12, 5))
 
 def test_every_alert_says_what_where_and_what_to_do() -> None:
     """E38: each kind has a title, a path of the UI and a next step; it survives being stored."""
-    made = [of_run(RUN), *of_checks([CHECK]), of_late(LateDay("asx", FRIDAY, CLOSE, AT)), of_ended(ENDED)]
+    made = [of_run(RUN), *of_checks([CHECK]), of_late(Late("asx/daily_prices", FRIDAY, CLOSE, AT)), of_ended(ENDED)]
     assert [a.kind for a in made] == [Kind.RUN_FAILED, Kind.CHECK_FAILED, Kind.DAY_LATE, Kind.WORKFLOW_COMPLETED]
     for alert in made:
         assert alert.title
@@ -100,35 +98,37 @@ def test_the_partitions_of_one_check_of_one_run_are_one_alert() -> None:
     assert len({a.key for a in alerts}) == 4
 
 
-def late(now: datetime, *present: date, since: datetime = CLOSE - timedelta(days=1)) -> list[date]:
-    """The days that are late at `now`."""
-    return [fact.day for fact in late_days("asx", XASX, set(present), since, now)]
+TICK = CLOSE + timedelta(hours=7)
 
 
-def test_a_day_is_late_hours_after_its_close_and_not_before() -> None:
-    """A28: three hours after the close, to the second; a day whose table is there never."""
-    assert late(CLOSE + LATE_AFTER - timedelta(seconds=1), date(2025, 12, 4)) == []
-    assert late(CLOSE + LATE_AFTER) == [FRIDAY]
-    assert late(CLOSE + LATE_AFTER, FRIDAY) == []
+def due(now: datetime, since: datetime = CLOSE - timedelta(days=1)) -> list[date]:
+    """The days that are due at `now`; the schedule ticks seven hours after each close."""
+    return [day for day, _ in due_days(XASX, lambda close: close + (TICK - CLOSE), since, now)]
 
 
-def test_closed_days_are_never_late() -> None:
+def test_a_day_is_due_an_hour_after_its_own_tick_and_not_before() -> None:
+    """A28: to the second; how long after the close the schedule ticks is the market's own affair."""
+    assert due(TICK + LATE_AFTER - timedelta(seconds=1)) == []
+    assert due(TICK + LATE_AFTER) == [FRIDAY]
+
+
+def test_closed_days_are_never_due() -> None:
     """F17: neither the weekend nor Christmas is missing."""
-    assert late(CLOSE + timedelta(days=2), FRIDAY) == []
+    assert due(CLOSE + timedelta(days=2)) == [FRIDAY]
     christmas = datetime(2025, 12, 28, tzinfo=UTC)
-    assert date(2025, 12, 25) not in late(christmas, since=christmas - timedelta(days=5))
+    assert date(2025, 12, 25) not in due(christmas, since=christmas - timedelta(days=5))
 
 
 def test_a_new_desk_owes_nothing_of_before_it_was_watched() -> None:
     """A19: only sessions that closed since the watch began; of a long absence the newest week."""
-    assert late(CLOSE + timedelta(days=1), since=CLOSE) == []
-    assert len(late(CLOSE + timedelta(days=60), since=CLOSE)) == WATCHED_SESSIONS
+    assert due(CLOSE + timedelta(days=1), since=CLOSE) == []
+    assert len(due(CLOSE + timedelta(days=60), since=CLOSE)) == WATCHED_SESSIONS
 
 
-def test_days_beyond_the_calendar_are_unknown_not_late() -> None:
+def test_days_beyond_the_calendar_are_unknown_not_due() -> None:
     """F17: where nobody knows the sessions nobody is called."""
     after = datetime(XASX.last.year + 2, 1, 5, tzinfo=UTC)
-    assert late(after, since=after - timedelta(days=3)) == []
+    assert due(after, since=after - timedelta(days=3)) == []
 
 
 def five(day: date) -> datetime:
@@ -146,10 +146,49 @@ def test_a_morning_is_due_an_hour_after_it_came_on_weekdays_only() -> None:
     assert len(due_mornings(five, since, due + timedelta(days=60))) == WATCHED_SESSIONS
 
 
-def test_a_late_morning_says_what_fetches_it_for_nothing() -> None:
-    """A28: the command has no reports in it: they cost money, and nobody asked for them."""
-    alert = of_late_morning(LateMorning(FRIDAY, five(FRIDAY), five(FRIDAY) + timedelta(hours=1)))
-    assert (alert.kind, alert.key, alert.link.startswith("/")) == (Kind.DAY_LATE, "late:dr:2025-12-05", True)
-    assert alert.next_step.endswith("stocks run dr --no-reports --date 2025-12-05")
-    assert alert.detail == "The morning came 1.0 h ago (2025-12-04 22:00 UTC) and no receipt has ticker_data."
-    assert Alert.from_json(alert.to_json()) == alert
+def test_what_is_late_says_since_when_and_what_brings_it() -> None:
+    """A28: the command of a morning has no reports in it: they cost money, and nobody asked for them."""
+    now = five(FRIDAY) + timedelta(hours=1)
+    ago = "1.0 h ago (2025-12-04 22:00 UTC)"
+    for asset, title, detail, step in (
+        (
+            "dr/ticker_data",
+            "dr: no data of 2025-12-05",
+            f"The morning came {ago} and no receipt has ticker_data.",
+            "stocks status --date 2025-12-05 ; stocks run dr --no-reports --date 2025-12-05",
+        ),
+        (
+            "asx/daily_prices",
+            "asx: no prices of 2025-12-05",
+            f"The session closed {ago} and has no daily_prices.",
+            "stocks status --date 2025-12-05 ; stocks run asx --date 2025-12-05",
+        ),
+        (
+            "us/validation_batches",
+            "us: prices of 2025-12-05 not validated",
+            f"The session closed {ago}; its prices are there and no validation session was opened.",
+            "stocks validate --date 2025-12-05",
+        ),
+    ):
+        alert = of_late(Late(asset, FRIDAY, five(FRIDAY), now))
+        assert (alert.kind, alert.key, alert.link) == (
+            Kind.DAY_LATE,
+            f"late:{asset}:2025-12-05",
+            f"/assets/{asset}?view=partitions",
+        )
+        assert (alert.title, alert.detail, alert.next_step) == (title, detail, step)
+        assert Alert.from_json(alert.to_json()) == alert
+
+
+def test_a_harmless_difference_is_well() -> None:
+    """D25: a symbol that differs by the dividend basis alone needs nobody, and is not told as failed."""
+    alert = of_ended(replace(ENDED, failed_count=1, failed_symbols=(), harmless_count=1, day="2026-01-05"))
+    assert alert.severity is Severity.INFO
+    assert alert.title == "us validation of 2026-01-05 completed: 4 of 4 agree (1 but for a harmless difference)"
+
+
+def test_the_counts_of_a_title_add_up() -> None:
+    """D25: failed are those that are named, and what has no verdict is counted too."""
+    alert = of_ended(replace(ENDED, total_symbols=9, failed_count=3, harmless_count=2, message="Said."))
+    assert alert.title.endswith("completed: 5 of 9 agree (2 but for a harmless difference), 1 failed, 3 open")
+    assert alert.detail == "Said. Failed: TSLA."

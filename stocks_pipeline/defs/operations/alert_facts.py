@@ -5,8 +5,9 @@ which were told already (storage/outbox.py). Facts are asked for with an overlap
 write its events late: who asks twice gets them twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
@@ -15,25 +16,20 @@ from dagster._core.storage.asset_check_execution_record import (  # 1.13: no pub
     AssetCheckExecutionRecordStatus,
 )
 
-from stocks_pipeline.defs.dr.data import cutoff
-from stocks_pipeline.defs.market import Market
-from stocks_pipeline.domain.alert_facts import (
-    Ended,
-    FailedCheck,
-    FailedRun,
-    LateDay,
-    LateMorning,
-    due_mornings,
-    late_days,
-)
-from stocks_pipeline.partitions import ticker_key, tickers
+from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.automation import TRY_TAG
+from stocks_pipeline.defs.us.reaping import TAG as SESSION_TAG
+from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, day_of
+from stocks_pipeline.storage.validation_keys import parse_validation_session_key
 from stocks_pipeline.upstream.redaction import redact
 
 PAGE: Final = 200
-DR_DATA: Final = dg.AssetKey(["dr", "ticker_data"])
+NOTHING: Final = "Nothing to do."
 DR_SUMMARY: Final = dg.AssetKey(["dr", "precompute_summary"])
-US_SUMMARY: Final = dg.AssetKey(["us", "validation_summary"])
-US_ADHOC: Final = dg.AssetKey(["us", "validation_adhoc"])
+US_SUMMARY: Final = US.key("validation_summary")
+US_ADHOC: Final = US.key("validation_adhoc")
+COUNTED_BY: Final = {"dr_reports": DR_SUMMARY, "us_validation_results": US_SUMMARY, "us_validation_adhoc": US_ADHOC}
+"""What counts the work of a job's runs; the merge does that for a market's prices."""
 
 
 def failed_runs(instance: dg.DagsterInstance, since: float) -> Iterator[FailedRun]:
@@ -55,30 +51,52 @@ def _failed_run(run: dg.DagsterRun, record: dg.EventLogRecord) -> FailedRun:
     first = run.tags.get("dagster/asset_partition_range_start")
     last = run.tags.get("dagster/asset_partition_range_end")
     partition = run.tags.get("dagster/partition") or (f"{first} … {last}" if first else "")
-    day = (run.tags.get("dagster/partition") or first or "").partition("|")[0]
+    job, prices = run.job_name, run.job_name.removesuffix("_prices")
+    counted_by = COUNTED_BY.get(job) or (dg.AssetKey([prices, "daily_prices"]) if prices != job else None)
+    validates = job.startswith(f"{US.name}_validation")
+    why, step = _why(record.event_log_entry)
     return FailedRun(
         run_id=run.run_id,
-        job=run.job_name if not run.job_name.startswith("__") else "materialization by hand",
+        job=job if not job.startswith("__") else "materialization by hand",
         partition=partition,
-        message=redact(_why(record.event_log_entry)),
-        next_step=f"stocks status --date {day}" if day else "stocks status",
+        message=redact(why),
+        next_step=step or _look_at(day_of(partition), validates, run.tags.get(SESSION_TAG, "")),
         at=_moment(record.timestamp),
+        counted_by=counted_by.to_user_string() if counted_by else "",
+        again=int(run.tags.get(TRY_TAG, "1")) > 1,
     )
 
 
-def _why(entry: Any) -> str:
-    """The first failed step's own words, else the run's."""
+def _look_at(day: str, validates: bool, record: str = "") -> str:  # noqa: FBT001 - whose command it is
+    """The command that shows what became of a day, or of the validation session of that record."""
+    if not validates:
+        return f"stocks status --date {day}" if day else "stocks status"
+    if record:
+        from stocks_pipeline.defs.us.summing import which  # here: it loads pyarrow, and the location this module
+
+        return f"stocks validation status {which(parse_validation_session_key(record))}"
+    return f"stocks validation status --date {day}" if day else "stocks validation list"
+
+
+def _why(entry: Any) -> tuple[str, str]:
+    """The first failed step's own words, else the run's; and what it says is to be done, where it says so."""
     failure = entry.dagster_event.job_failure_data if entry.dagster_event else None
     step = failure.first_step_failure_event if failure else None
     data = step.step_failure_data if step else None
-    if data and data.user_failure_data and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
+    own = data.user_failure_data if data else None
+    if own and own.description:
+        return str(own.description), _told(own.metadata)
     error = (data.error if data else None) or (failure.error if failure else None)
     while error is not None and error.cause is not None:  # Dagster wraps what a step raised
         error = error.cause
     if error is not None:
-        return str(error.message)
-    return str((entry.dagster_event.message if entry.dagster_event else "") or entry.user_message)
+        return str(error.message), ""
+    return str((entry.dagster_event.message if entry.dagster_event else "") or entry.user_message), ""
+
+
+def _told(metadata: Mapping[str, Any]) -> str:
+    """What the metadata says is to be done; empty where they do not."""
+    return next((str(metadata[name].value) for name in ("next_step", "next_steps") if name in metadata), "")
 
 
 def failed_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], since: float) -> list[FailedCheck]:
@@ -109,41 +127,17 @@ def _failures_of(
 
 def _failed_check(entry: dg.EventLogEntry, run_id: str, run_partition: str) -> FailedCheck:
     seen: Any = entry.get_dagster_event().asset_check_evaluation_data
-    partition = seen.partition or run_partition
-    day = partition.partition("|")[0]
-    told = next((seen.metadata[n].value for n in ("next_step", "next_steps") if n in seen.metadata), None)
+    partition, asset = seen.partition or run_partition, seen.asset_key.to_user_string()
     return FailedCheck(
-        asset=seen.asset_key.to_user_string(),
+        asset=asset,
         check=seen.check_name,
         partition=partition,
         warn=seen.severity is dg.AssetCheckSeverity.WARN,
         description=redact(seen.description or ""),
-        next_step=str(told) if told else f"stocks status --date {day}" if day else "stocks status",
+        next_step=_told(seen.metadata) or _look_at(day_of(partition), asset.startswith(f"{US.name}/validation")),
         run_id=run_id,
         at=_moment(entry.timestamp),
     )
-
-
-def late(
-    instance: dg.DagsterInstance, markets: Sequence[Market], watched_since: datetime, now: datetime
-) -> list[LateDay]:
-    """Sessions that closed after `watched_since` and have no table although it is time."""
-    found: list[LateDay] = []
-    for market in markets:
-        stored = {date.fromisoformat(k) for k in instance.get_materialized_partitions(market.key("daily_prices"))}
-        found += late_days(market.name, market.calendar(), stored, watched_since, now)
-    return found
-
-
-def late_mornings(instance: dg.DagsterInstance, watched_since: datetime, now: datetime) -> list[LateMorning]:
-    """Mornings that came after `watched_since` and of which no ticker has data although it is time."""
-    names = instance.get_dynamic_partitions(tickers().name or "")
-
-    def there(day: date) -> bool:
-        wanted = dg.AssetRecordsFilter(asset_key=DR_DATA, asset_partitions=[ticker_key(day, name) for name in names])
-        return bool(names and instance.fetch_materializations(wanted, limit=1).records)
-
-    return [LateMorning(day, at, now) for day, at in due_mornings(cutoff, watched_since, now) if not there(day)]
 
 
 def ended(instance: dg.DagsterInstance, since: float) -> Iterator[Ended]:
@@ -159,41 +153,48 @@ def ended(instance: dg.DagsterInstance, since: float) -> Iterator[Ended]:
                 values = {name: entry.value for name, entry in made.metadata.items()} if made else {}
                 # One marked as made by hand counted nothing; a session that waits for credits has not ended.
                 if made and values.get("status", "pending") not in {"pending", "processing"}:
-                    yield read(made.partition or "", values, record.run_id, _moment(record.timestamp))
+                    yield read(key, made.partition or "", values, record.run_id, _moment(record.timestamp))
 
 
-def _morning(partition: str, values: dict[str, Any], run_id: str, at: datetime) -> Ended:
+def _morning(key: dg.AssetKey, partition: str, values: dict[str, Any], run_id: str, at: datetime) -> Ended:
     status = values["status"]
     return Ended(
-        asset=DR_SUMMARY.to_user_string(),
+        asset=key.to_user_string(),
         session_id=partition,
         total_symbols=int(values["total_tickers"]),
         passed_count=int(values["succeeded"]),
         failed_count=int(values["failed"]),
         failed_symbols=tuple(values.get("failed_symbols") or ()),
-        next_step=str(values.get("next_steps") or "Nothing to do."),
+        next_step=str(values.get("next_steps") or NOTHING),
         run_id=run_id,
         at=at,
         failure_reason="no report of the morning is there" if status == "failed" else "",
         failure_step="dr/ticker_reports" if status == "failed" else "",
+        day=partition,
     )
 
 
-def _session(partition: str, values: dict[str, Any], run_id: str, at: datetime) -> Ended:
-    failed = values["status"] == "failed"
-    return Ended(
-        asset=US_SUMMARY.to_user_string(),
+def _session(key: dg.AssetKey, partition: str, values: dict[str, Any], run_id: str, at: datetime) -> Ended:
+    failed, day = values["status"] == "failed", str(values.get("date") or partition)
+    made = Ended(
+        asset=key.to_user_string(),
         session_id=str(values.get("session_id") or partition),
         total_symbols=int(values["total_symbols"]),
         passed_count=int(values["passed_count"]),
         failed_count=int(values["failed_count"]),
         failed_symbols=tuple(values.get("failed_symbols") or ()),
-        next_step=str(values.get("next_steps") or values.get("next_step") or f"stocks status --date {partition}"),
+        next_step=str(values.get("next_steps") or values.get("next_step") or ""),
         run_id=run_id,
         at=at,
         failure_reason=redact(str(values.get("failure_reason") or "the session failed")) if failed else "",
-        failure_step=str(values.get("failure_step") or US_SUMMARY.to_user_string()) if failed else "",
+        failure_step=str(values.get("failure_step") or key.to_user_string()) if failed else "",
+        day=day,
+        harmless_count=int(values.get("harmless_count") or 0),
+        message=redact(str(values.get("message") or "")),
     )
+    # "Nothing to do" is told only of a session of which that is true.
+    known = made.next_step and (made.whole or made.next_step != NOTHING)
+    return made if known else replace(made, next_step=NOTHING if made.whole else _look_at(day, validates=True))
 
 
 def _moment(seconds: float) -> datetime:

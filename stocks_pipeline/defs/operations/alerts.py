@@ -1,8 +1,9 @@
 """The sensor `alerts`: what failed, is late or ended since the last look, written down and told.
 
-What belongs here: putting the parts together, and the sensor's memory. What does not: finding facts (alert_facts.py),
-wording (domain/alerts.py), keeping (storage/outbox.py), delivering (delivery.py). A failed check calls nobody in
-Dagster itself, and a day that never began fails nothing: both are found here.
+What belongs here: putting the parts together, and the sensor's memory. What does not: finding facts (alert_facts.py,
+lateness.py), which have one cause (domain/alert_causes.py), wording (domain/alerts.py), keeping (storage/outbox.py),
+delivering (delivery.py). A failed check calls nobody in Dagster itself, and a day that never began fails nothing: both
+are found here.
 """
 
 import json
@@ -14,13 +15,16 @@ from typing import Final
 import dagster as dg
 
 from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.defs.dr.master import listed_tickers
 from stocks_pipeline.defs.market import Market
-from stocks_pipeline.defs.operations import alert_facts
+from stocks_pipeline.defs.operations import alert_facts, lateness
 from stocks_pipeline.defs.operations.delivery import deliver
+from stocks_pipeline.defs.us.automation import RESULTS, SESSION
 from stocks_pipeline.domain import alerts
-from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, LateDay, LateMorning
+from stocks_pipeline.domain.alert_causes import by_cause
+from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, Late
 from stocks_pipeline.domain.alerts import Alert
-from stocks_pipeline.settings import Settings
+from stocks_pipeline.settings import SettingError, Settings
 from stocks_pipeline.storage.outbox import SCHEMA, Outbox
 from stocks_pipeline.upstream.alert_sinks import Sink
 
@@ -62,26 +66,46 @@ class Watched:
     markets: Sequence[Market]
     checks: Collection[dg.AssetCheckKey]
     mornings: bool
-    """Whether the desk has mornings of receipts."""
+    """Whether the desk has mornings, and a receipt to fetch."""
+    validations: bool
+    """Whether the desk has validation sessions."""
+
+
+def watched(markets: Sequence[Market], repository: dg.RepositoryDefinition | None) -> Watched:
+    """What there is to look at. The checks of a validation's batches are not: its summary's say the same, once."""
+    if repository is None:
+        return Watched(markets, [], mornings=False, validations=False)
+    graph = repository.asset_graph
+    checks = sorted(key for key in graph.asset_check_keys if key.asset_key != RESULTS)
+    mornings = graph.has(lateness.DR_DATA) and _any_receipt()
+    return Watched(markets, checks, mornings, graph.has(SESSION))
+
+
+def _any_receipt() -> bool:
+    try:
+        return any(ticker.active for ticker in listed_tickers())
+    except SettingError:  # a list that cannot be read brings no data: that is late
+        return True
 
 
 def look(instance: dg.DagsterInstance, watched: Watched, outbox: Outbox, memory: Memory, now: datetime) -> list[Alert]:
     """The alerts that nobody was told yet. `now` is aware."""
     since = max(memory.looked, now.timestamp() - REACH_S) - OVERLAP_S
-    runs = list(alert_facts.failed_runs(instance, since))
-    failed = alert_facts.failed_checks(instance, watched.checks, since)
+    # What speaks for a check is still known when the check is seen for the last time.
+    runs = list(alert_facts.failed_runs(instance, since - OVERLAP_S))
+    ended = list(alert_facts.ended(instance, since - OVERLAP_S))
+    causes = by_cause(runs, alert_facts.failed_checks(instance, watched.checks, since), ended, now)
     watching = datetime.fromtimestamp(memory.watching, UTC)
-    late = alert_facts.late(instance, watched.markets, watching, now)
-    absent = alert_facts.late_mornings(instance, watching, now) if watched.mornings else []
-    ended = list(alert_facts.ended(instance, since))
-    everything: list[FailedRun | FailedCheck | LateDay | LateMorning | Ended] = [*runs, *failed, *late, *absent, *ended]
-    untold = outbox.untold({fact.key for fact in everything})
+    late = list(lateness.late_days(instance, watched.markets, watching, now))
+    late += lateness.late_validations(instance, watching, now) if watched.validations else []
+    late += lateness.late_mornings(instance, watching, now) if watched.mornings else []
+    heads: list[FailedRun | FailedCheck | Late | Ended] = [*runs, *causes.checks, *late, *ended]
+    untold = outbox.untold({fact.key for fact in heads})
     return [
-        *(alerts.of_run(fact) for fact in runs if fact.key in untold),
-        *alerts.of_checks(fact for fact in failed if fact.key in untold),
+        *(alerts.of_run(run, checks) for run, checks in causes.runs if run.key in untold),
+        *alerts.of_checks(fact for fact in causes.checks if fact.key in untold),
         *(alerts.of_late(fact) for fact in late if fact.key in untold),
-        *(alerts.of_late_morning(fact) for fact in absent if fact.key in untold),
-        *(alerts.of_ended(fact) for fact in ended if fact.key in untold),
+        *(alerts.of_ended(*found) for found in causes.ended if found[0].key in untold),
     ]
 
 
@@ -131,12 +155,9 @@ def alerts_sensor(markets: Sequence[Market], clock: Clock | None = None) -> dg.S
         time = clock or SystemClock()
         settings, now = Settings.load(), time.now()
         memory = Memory.of(context.cursor, now.timestamp())
-        repository = context.repository_def
-        checks = sorted(repository.asset_graph.asset_check_keys) if repository else []
-        mornings = repository is not None and repository.asset_graph.has(alert_facts.DR_DATA)
         outbox = open_outbox(settings, time)
         try:
-            found = look(context.instance, Watched(markets, checks, mornings), outbox, memory, now)
+            found = look(context.instance, watched(markets, context.repository_def), outbox, memory, now)
             # Written down before the cursor moves: a process that dies here looks again and finds them told.
             new = outbox.put(found, settings.alerts.sinks, now.timestamp())
             taken = tell(outbox, settings, time)
