@@ -15,6 +15,7 @@ from stocks_pipeline.storage.lake import Lake
 
 if TYPE_CHECKING:
     from stocks_pipeline.storage.validation_keys import SessionPlace
+    from stocks_pipeline.upstream.http import RetryPolicy
     from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
     from stocks_pipeline.upstream.twelve_data import TwelveData
 
@@ -71,7 +72,6 @@ class TwelveDataResource:
         from stocks_pipeline.defs.us.calls import CallLog
         from stocks_pipeline.domain.credit_audit import Limit
         from stocks_pipeline.domain.plans import plan_named
-        from stocks_pipeline.upstream.http import RetryPolicy
         from stocks_pipeline.upstream.limits import Rate, open_limiter
         from stocks_pipeline.upstream.twelve_data import TwelveData
 
@@ -88,16 +88,24 @@ class TwelveDataResource:
             api_key=vendor.api_key or "sandbox",
             limiter=limiter,
             clock=clock,
-            # Five seconds of a real minute: a sandbox's shorter one is waited for in proportion.
-            policy=RetryPolicy(attempts=3, budget_s=settings.retry_budget_s, cool_down_s=vendor.minute_s / 12),
+            policy=_patience(settings),
             record=CallLog(lake, place, Limit(plan.credits_per_minute, daily, vendor.minute_s)).record,
             minute_s=vendor.minute_s,
+            credits_per_minute=plan.credits_per_minute,
             request_timeout_s=max(30.0, settings.request_timeout_s),
         )
         try:
             yield gateway
         finally:
             gateway.close()
+
+
+def _patience(settings: Settings) -> "RetryPolicy":
+    """Half a second and five of a real minute of the second vendor's; a sandbox's shorter minute in proportion."""
+    from stocks_pipeline.upstream.http import RetryPolicy
+
+    minute_s = settings.second_vendor.minute_s
+    return RetryPolicy(attempts=3, budget_s=settings.retry_budget_s, base_s=minute_s / 120, cool_down_s=minute_s / 12)
 
 
 def _llm_key(settings: Settings) -> str:

@@ -6,11 +6,14 @@ answer means (twelve_data_answers.py), which symbols go together (domain/plans.p
 A request costs one credit a symbol, charged to the limiter before it is sent, whatever becomes of it: the vendor may
 count a refused one as well. The limiter allows no more in *any* minute than the vendor does in a minute of the clock,
 so a higher count than ours means that somebody else uses the key; everyone then waits for the next minute.
+
+Refusals cost credits too, so they have an end: a key whose plan is smaller than ours ends everything at once, and after
+`_MOST_COOL_DOWNS` minutes in a row without an answer nobody asks this gateway's vendor any more.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,13 +24,23 @@ from stocks_pipeline.domain.plans import LARGEST_REQUEST
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_transport
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Limiter
-from stocks_pipeline.upstream.twelve_data_answers import UPSTREAM, Asked, Reply, minute_ends_in, read_answer
+from stocks_pipeline.upstream.refusals import Refusals
+from stocks_pipeline.upstream.twelve_data_answers import (
+    UPSTREAM,
+    Asked,
+    Reply,
+    SmallerPlanError,
+    minute_ends_in,
+    read_answer,
+)
 
 HOST = "api.twelvedata.com"
 DEFAULT_POLICY = RetryPolicy(attempts=3, budget_s=90.0, rate_attempts=5)
 _LARGEST_SERIES = 5000
 _MAX_BYTES = 128_000_000  # 120 symbols of 5000 bars have some 80 MB
 _SHORTEST_KEY = 6
+_MOST_COOL_DOWNS = 3
+_LONGEST_REFUSAL = 10  # minutes of the vendor's
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,7 @@ class TwelveData:
         record: told every request that was sent, also failed ones.
         mic_code: the exchange whose listings are meant (ISO 10383); None: the vendor's choice, which is the US one.
         minute_s: how long the vendor's minute is, in seconds; other than 60 only for a sandbox.
+        credits_per_minute: what the plan that is set allows; a refusal that names less ends everything. None: unknown.
         request_timeout_s: longest wait for one whole answer, in seconds.
     """
 
@@ -74,6 +88,7 @@ class TwelveData:
         record: Callable[[SentCall], None] | None = None,
         mic_code: str | None = None,
         minute_s: float = 60.0,
+        credits_per_minute: int | None = None,
         request_timeout_s: float = 30.0,
     ) -> None:
         if not api_key.isascii() or not api_key.isprintable() or set(api_key) & set(" '\""):
@@ -81,6 +96,9 @@ class TwelveData:
         self._url = f"{base_url.rstrip('/')}/{HOST}/time_series" if base_url else f"https://{HOST}/time_series"
         self._key, self._mic_code, self._minute_s, self._timeout_s = api_key, mic_code, minute_s, request_timeout_s
         self._limiter, self._clock, self._policy, self._record = limiter, clock, policy, record
+        self._per_minute = credits_per_minute
+        self._refusals = Refusals(policy.cool_down_s, most=_MOST_COOL_DOWNS, longest_s=_LONGEST_REFUSAL * minute_s)
+        self._over: UpstreamError | None = None
         # A proxy from the environment must not carry what is meant for this machine.
         self._client = httpx.Client(
             headers={"Authorization": f"apikey {api_key}", "Accept": "application/json"},
@@ -99,23 +117,39 @@ class TwelveData:
 
         Raises:
             UpstreamError: the request failed as a whole: RATE, QUOTA_DAY (the vendor's or our own count), AUTH,
-                TRANSIENT or MALFORMED, after the tries of the policy.
+                TRANSIENT or MALFORMED, after the tries of the policy. Once refusals have come to their end, or named
+                a smaller plan than ours, so does everything later, unsent.
             Cancelled: `stop` was set while waiting.
             ValueError: no symbol, too many, one twice, one with a comma or blank, or an empty span.
         """
         self._check(symbols, start, end)
         names = {symbol: symbol.replace("-", ".") for symbol in symbols}
-        asked = Asked(names, start, end, self._minute_s)
+        asked = Asked(names, start, end, self._minute_s, self._per_minute)
         if not self._key:
             raise UpstreamError(FailureKind.AUTH, UPSTREAM, asked.subject, "no key: set STOCKS_TWELVE_DATA_API_KEY")
-        return call(
-            lambda left_s: self._send(asked, min(left_s, self._timeout_s)),
-            policy=self._policy,
-            limiter=self._limiter,
-            clock=self._clock,
-            credits=len(symbols),
-            stop=stop,
-        )
+        self._raise_if_over(asked)
+        try:
+            return call(
+                lambda left_s: self._send(asked, min(left_s, self._timeout_s)),
+                policy=self._policy,
+                limiter=self._limiter,
+                clock=self._clock,
+                credits=len(symbols),
+                stop=stop,
+                refusals=self._refusals,
+            )
+        except UpstreamError as error:
+            if isinstance(error, SmallerPlanError):
+                self._over = error
+            elif self._refusals.given_up and error.kind is FailureKind.RATE:
+                self._over = replace(error, message=self._refusals.given_up)
+            self._raise_if_over(asked, error.attempts)
+            raise
+
+    def _raise_if_over(self, asked: Asked, attempts: int = 0) -> None:
+        """Every later request would be refused as well."""
+        if self._over is not None:
+            raise replace(self._over, subject=asked.subject, attempts=attempts)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -132,6 +166,7 @@ class TwelveData:
 
     def _send(self, asked: Asked, timeout_s: float) -> dict[str, Any]:
         """One request, its answer read, recorded and compared with our ledger."""
+        self._raise_if_over(asked)  # it became so while this one waited for its turn
         began, at = self._clock.monotonic(), self._clock.time()
         status: int | None = None
         reply: Reply | None = None
@@ -147,7 +182,9 @@ class TwelveData:
             strangers = self._reconcile(used, self._clock.monotonic() - began)
             if self._record is not None:
                 self._record(SentCall(at, len(asked.symbols), status, used, left, tuple(asked.symbols), strangers))
-        limited = next((e for e in found.values() if isinstance(e, UpstreamError) and e.kind is FailureKind.RATE), None)
+        failures = [one for one in found.values() if isinstance(one, UpstreamError)]
+        self._over = next((error for error in failures if isinstance(error, SmallerPlanError)), self._over)
+        limited = next((error for error in failures if error.kind is FailureKind.RATE), None)
         if limited is not None:
             self._limiter.cool_down(limited.retry_after_s or self._minute_s, str(limited))
         return found

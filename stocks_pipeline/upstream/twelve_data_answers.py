@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from stocks_pipeline.domain.plans import PLANS
 from stocks_pipeline.domain.schemas import EXTERNAL_BARS
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status
 
@@ -23,6 +24,7 @@ UPSTREAM = "twelvedata"
 _OK, _FIRST_ERROR, _TOO_MANY = 200, 400, 429
 _DAY_S = 86_400
 _SHARED = frozenset({FailureKind.RATE, FailureKind.QUOTA_DAY, FailureKind.AUTH})
+_LIMIT = re.compile(r"limit being (\d{1,9})\b")
 _GATED = ("available starting with", "not available with your plan", "available exclusively with")
 _PRICES = ("open", "high", "low", "close")
 _SHOWN = 3
@@ -43,14 +45,28 @@ class NotInPlanError(UpstreamError):
         )
 
 
+@dataclass(eq=False)
+class SmallerPlanError(UpstreamError):
+    """The key has fewer credits a minute than we count on, so that every request would be refused: QUOTA_DAY, at once,
+    until somebody corrects the setting.
+    """
+
+    @property
+    def next_step(self) -> str:
+        return "Set STOCKS_TWELVE_DATA_PLAN to the plan that the key has, then retry: credits are spent on refusals."
+
+
 @dataclass(frozen=True)
 class Asked:
-    """What a request was about. `symbols`: the vendor's names by ours; `minute_s`: how long the vendor's minute is."""
+    """What a request was about. `symbols`: the vendor's names by ours; `minute_s`: how long the vendor's minute is;
+    `per_minute`: the credits that we count on in it, None: unknown.
+    """
 
     symbols: Mapping[str, str]
     start: date
     end: date
     minute_s: float = 60.0
+    per_minute: int | None = None
 
     @property
     def subject(self) -> str:
@@ -80,7 +96,7 @@ def read_answer(asked: Asked, reply: Reply) -> dict[str, Any]:
             request that is PERMANENT is not raised but given to every symbol.
     """
     payload = _payload(asked, reply)
-    whole = _error_in(payload, asked.subject, reply, asked.minute_s)
+    whole = _error_in(payload, asked.subject, reply, asked)
     if whole is not None and whole.kind is not FailureKind.PERMANENT:
         raise whole
     if whole is None and reply.status != _OK:
@@ -125,7 +141,7 @@ def _code(answer: Mapping[str, Any]) -> int | None:
     return number if number >= _FIRST_ERROR and "message" in answer else None
 
 
-def _error_in(answer: Mapping[str, Any], subject: str, reply: Reply, minute_s: float) -> UpstreamError | None:
+def _error_in(answer: Mapping[str, Any], subject: str, reply: Reply, asked: Asked) -> UpstreamError | None:
     """The failure that an answer is; None where it is none."""
     code = _code(answer)
     if code is None:
@@ -138,17 +154,36 @@ def _error_in(answer: Mapping[str, Any], subject: str, reply: Reply, minute_s: f
         wait_s = _DAY_S - reply.at % _DAY_S
         return UpstreamError(FailureKind.QUOTA_DAY, UPSTREAM, subject, shown, code, wait_s)
     usual = from_status(UPSTREAM, subject, code, reply.headers, message, now=_moment(reply))
-    wait = usual.retry_after_s
-    if code == _TOO_MANY:
-        wait = max(wait or 0.0, minute_ends_in(reply.at, minute_s))
-    return UpstreamError(usual.kind, UPSTREAM, subject, shown, code, wait)
+    if code != _TOO_MANY:
+        return UpstreamError(usual.kind, UPSTREAM, subject, shown, code, usual.retry_after_s)
+    limit = _LIMIT.search(lower)
+    if limit and int(limit[1]) < max(asked.per_minute or 0, len(asked.symbols)):
+        return _smaller_plan(int(limit[1]), asked, subject)
+    return UpstreamError(
+        usual.kind,
+        UPSTREAM,
+        subject,
+        shown,
+        code,
+        max(usual.retry_after_s or 0.0, minute_ends_in(reply.at, asked.minute_s)),
+    )
+
+
+def _smaller_plan(limit: int, asked: Asked, subject: str) -> SmallerPlanError:
+    """What a refusal says that names fewer credits than we count on."""
+    counted = max(asked.per_minute or 0, len(asked.symbols))
+    fits = next((f"={plan.name}" for plan in PLANS.values() if plan.credits_per_minute == limit), " to its plan")
+    said = (
+        f"the vendor allows this key {limit} credits a minute, we count on {counted}: set STOCKS_TWELVE_DATA_PLAN{fits}"
+    )
+    return SmallerPlanError(FailureKind.QUOTA_DAY, UPSTREAM, subject, said, _TOO_MANY)
 
 
 def _one(answer: Any, ours: str, asked: Asked, reply: Reply) -> Any:
     """One symbol's table or failure."""
     if not isinstance(answer, dict):
         return _malformed(ours, "the answer does not mention it")
-    error = _error_in(answer, ours, reply, asked.minute_s)
+    error = _error_in(answer, ours, reply, asked)
     if error is not None:
         nothing = error.status == _FIRST_ERROR and "no data is available" in error.message.lower()
         return _table(ours, []) if nothing else error

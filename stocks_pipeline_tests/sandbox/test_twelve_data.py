@@ -12,13 +12,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.domain.credit_audit import Charged, Limit, audit
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
 from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, open_limiter
 from stocks_pipeline.upstream.twelve_data import SentCall, TwelveData
 from stocks_pipeline.upstream.twelve_data_answers import Reply
+from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.sandbox_server import TODAY, SandboxServer
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -51,11 +52,9 @@ class Desk:
 
     def __init__(self, vendor: SandboxServer, folder: Path, **options: Any) -> None:
         self.sent: list[SentCall] = []
-        self.limiter = limiter(folder)
-        settings = {"api_key": KEY, "policy": ONCE, "minute_s": MINUTE_S, **options}
-        self.gateway = TwelveData(
-            base_url=vendor.url, limiter=self.limiter, clock=SystemClock(), record=self.sent.append, **settings
-        )
+        settings = {"api_key": KEY, "policy": ONCE, "minute_s": MINUTE_S, "clock": SystemClock(), **options}
+        self.limiter = limiter(folder, settings["clock"])
+        self.gateway = TwelveData(base_url=vendor.url, limiter=self.limiter, record=self.sent.append, **settings)
 
     def failure(self, *symbols: str) -> UpstreamError:
         with pytest.raises(UpstreamError) as caught:
@@ -63,9 +62,9 @@ class Desk:
         return caught.value
 
 
-def limiter(folder: Path) -> SharedLimiter:
+def limiter(folder: Path, clock: Clock) -> SharedLimiter:
     rates = [Rate(8, MINUTE_S)]
-    return open_limiter(str(folder / "c.db"), "td", rates, clock=SystemClock(), upstream="twelvedata", daily=800)
+    return open_limiter(str(folder / "c.db"), "td", rates, clock=clock, upstream="twelvedata", daily=800)
 
 
 @pytest.fixture
@@ -215,16 +214,19 @@ def test_credits_of_a_stranger_make_everyone_wait(
 def test_the_key_stays_in_its_header(
     vendor: SandboxServer, make: Callable[..., Desk], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not in an address, an error, a log line or the record of calls, whatever fails."""
+    """Not in an address, an error, a log line or the record of calls, whatever fails and however often it is tried."""
+    told, sends = [], 0
     with caplog.at_level(logging.DEBUG):
-        desk = make(policy=PATIENT, request_timeout_s=0.5)
-        told = [str(desk.sent)]
         for fault in ("429", "401", "500", "html", "malformed", "timeout"):
             vendor.clear_faults()
             vendor.fault(fault, endpoint="time_series")
+            desk = make(policy=PATIENT, request_timeout_s=0.2, clock=FakeClock(time.time()))
             error = desk.failure()
             told += [str(error), repr(error), error.next_step, repr(error.__cause__), repr(error.__context__)]
-    told += [record["path"] for record in vendor.log()] + [caplog.text, str(desk.sent)]
+            told.append(str(desk.sent))
+            sends += len(desk.sent)
+    assert sends == PATIENT.rate_attempts + 5 * PATIENT.attempts
+    told += [record["path"] for record in vendor.log()] + [caplog.text]
     assert KEY not in "".join(told)
 
 

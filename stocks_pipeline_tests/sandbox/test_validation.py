@@ -4,7 +4,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,11 @@ def stock(lake: Lake) -> None:
     write_table(lake, layout.raw_key(US.name, TODAY, 0), pa.Table.from_pylist(rows, schema=PRICES), PRICES)
 
 
-def opened(lake: Lake, day: date = TODAY) -> SessionBook:
-    """The book of a session of all symbols on the free plan."""
+def opened(lake: Lake, day: date = TODAY, symbols: Sequence[str] = SYMBOLS, size: int = 8) -> SessionBook:
+    """The book of a session on the free plan, in batches of that many symbols."""
     book = SessionBook(lake, SessionPlace(US.name, day), SystemClock())
-    book.open(SYMBOLS, plan_named("basic8"), lookback_days=7, profile=Profile.STANDARD, anew=False)
+    plan = replace(plan_named("basic8"), batch_size=size)
+    book.open(symbols, plan, lookback_days=7, profile=Profile.STANDARD, anew=False)
     return book
 
 
@@ -192,7 +194,7 @@ def test_a_wrong_key_is_named_and_never_shown(
 def test_a_vendor_that_is_down_fails_the_batch_and_heals(vendor: SandboxServer, lake: Lake) -> None:
     """500 throughout: failed with the reason, the other batch is checked; well again, the session is completed."""
     vendor.fault("500", count=3, endpoint="time_series")
-    book = opened(lake)
+    book = opened(lake, symbols=SYMBOLS[:4], size=2)  # three tries of two credits and the other batch fit into a minute
     (error,) = check(lake, book, 0, 1)
     assert error.kind is FailureKind.TRANSIENT
     session = book.get()
