@@ -11,6 +11,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from stocks_pipeline.setting_table import TABLE
+from stocks_pipeline.upstream.limits_address import where
 from stocks_pipeline.upstream.redaction import redact
 
 N = TypeVar("N", int, float)
@@ -49,8 +50,11 @@ def url(found: Mapping[str, str], name: str, default: str) -> str:
 def database(found: Mapping[str, str], name: str) -> str | None:
     """A Postgres address, or None where none is given. Raises SettingError, which never shows its password."""
     value = found.get(name)
-    if value is not None and not value.startswith(("postgresql://", "postgres://")):
-        raise SettingError(f"{name} is no database's address; valid: postgresql://user:password@host:port/database")
+    try:
+        if value is not None:
+            where(value)
+    except ValueError as error:
+        raise SettingError(str(error)) from None
     return value
 
 

@@ -15,12 +15,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.grant_store import Connection
+from stocks_pipeline.upstream.limits_address import UNREADABLE, where
 
 if TYPE_CHECKING:
     import psycopg
@@ -58,24 +58,17 @@ def _readable(url: str) -> str:
     """The address as errors may show it: the setting, host, port and database.
 
     Raises:
-        StoreError: it is no such address. libpq would quote the piece that it stumbled over, which is the password
-            where that holds a character with a meaning; so it is not asked.
+        StoreError: it is no such address, or has a parameter that libpq does not know; it never shows the password.
     """
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        parts = urlsplit(url)
-        where = f"{SETTING} ({parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path})"
+        shown = f"{SETTING} ({where(url)})"
         conninfo_to_dict(url)
     except (ValueError, psycopg.Error):
-        where = ""
-    if not where or parts.netloc.count("@") > 1:
-        raise StoreError(
-            f"{SETTING} cannot be read as postgresql://user:password@host:port/database; in a password write "
-            "@ as %40, : as %3A, / as %2F, % as %25"
-        ) from None
-    return where
+        raise StoreError(UNREADABLE) from None
+    return shown
 
 
 class _Statements:
@@ -159,8 +152,8 @@ class PostgresStore:
         for fresh in (self._connection is None, True):
             try:
                 if self._connection is None:
-                    where = make_conninfo(self._url, **_SESSION)
-                    self._connection = psycopg.connect(where, autocommit=True, prepare_threshold=None)
+                    address = make_conninfo(self._url, **_SESSION)
+                    self._connection = psycopg.connect(address, autocommit=True, prepare_threshold=None)
                 self._connection.execute("BEGIN")
                 self._connection.execute(_LOCK, (lock,))
             except psycopg.Error as exc:
@@ -188,12 +181,11 @@ class PostgresStore:
         """What the failure means."""
         import psycopg
 
-        where = self._where
         text = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
         if any(said in text for said in _REFUSED) or _NOBODY.search(text):
-            message = f"{where} refuses the user: {text}. Correct user and password in {SETTING}."
+            message = f"{self._where} refuses the user: {text}. Correct user and password in {SETTING}."
             return UpstreamError(FailureKind.AUTH, "limits", "", message)
         if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError) and not _NOWHERE.search(text):
-            message = f"{where} cannot be reached: {text}. Nothing is sent without the shared limits."
+            message = f"{self._where} cannot be reached: {text}. Nothing is sent without the shared limits."
             return UpstreamError(FailureKind.TRANSIENT, "limits", "", message)
-        return StoreError(f"{where}: {text}")
+        return StoreError(f"{self._where}: {text}")

@@ -1,6 +1,7 @@
 """The doctor on limits in a real Postgres: usable, cooling, refused; and its probe leaves nothing."""
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from stocks_pipeline_tests.pipeline.test_limits_postgres import postgres
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Postgres of our own."""
-    made = postgres(tmp_path_factory.mktemp("pg"))
-    yield made
-    made.cleanup()
+def server() -> Iterator[Any]:
+    """A Postgres of our own; not below pytest's folder, which another pytest that starts meanwhile closes."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        made = postgres(Path(folder) / "pg")
+        yield made
+        made.cleanup()
 
 
 def look(url: str, home: Path) -> list[Finding]:

@@ -251,15 +251,22 @@ def test_a_database_that_is_none_is_a_fault_of_the_setup(url: str, key: str) -> 
 )
 def test_an_address_that_cannot_be_read_shows_no_piece_of_the_password(address: str, key: str) -> None:
     """F05, F17: the setting's name and how to write it; libpq's own words would quote what it stumbled over."""
-    with pytest.raises(StoreError, match="STOCKS_LIMITS_URL cannot be read") as caught:
+    with pytest.raises(StoreError, match="STOCKS_LIMITS_URL is no usable") as caught:
         limiter(address, key, Rate(1, 1.0))
     assert "cret" not in f"{caught.value}{caught.value.__cause__}"
     assert "%40" in str(caught.value)
 
 
-def test_a_server_that_goes_away_is_transient_and_comes_back(tmp_path: Path, key: str) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """For a server of a test's own; not below pytest's folder, as that of `server`."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as found:
+        yield Path(found) / "pg"
+
+
+def test_a_server_that_goes_away_is_transient_and_comes_back(folder: Path, key: str) -> None:
     """F05: a limiter in use says so while the server is down, and goes on when it is up again."""
-    server = postgres(tmp_path / "pg", "stop")
+    server = postgres(folder, "stop")
     address = server.get_uri()
     shared = limiter(address, key, Rate(100, 60.0))
     shared.acquire()
@@ -267,7 +274,7 @@ def test_a_server_that_goes_away_is_transient_and_comes_back(tmp_path: Path, key
     with pytest.raises(UpstreamError, match="STOCKS_LIMITS_URL") as caught:
         shared.acquire()
     assert caught.value.kind is FailureKind.TRANSIENT
-    again = postgres(tmp_path / "pg")
+    again = postgres(folder)
     assert again.get_uri() == address
     shared.acquire()
     assert shared.used(60) == 2

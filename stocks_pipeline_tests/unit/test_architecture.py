@@ -24,8 +24,8 @@ ARROWS: dict[str, set[str]] = {
     "upstream": {"domain", "clock"},
     # storage's own functions (`load_date`) ask the settings where the lake is.
     "storage": {"domain", "clock", "settings"},
-    # The message of a refused address goes through redaction; that module imports nothing.
-    "settings": {"upstream.redaction", "domain", "setting"},
+    # What a refused address may show is theirs to say; these two modules import nothing.
+    "settings": {"upstream.redaction", "upstream.limits_address", "domain", "setting"},
     "wording": set(),
     "fanout": {"markup", "pool", "upstream"},
     "defs": {"domain", "clock", "markup", "wording", "partitions", "upstream", "storage", "settings", "fanout", "pool"},

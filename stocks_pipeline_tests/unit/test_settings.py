@@ -1,5 +1,6 @@
 """The one table of environment variables: what is refused, and that two worlds never mix."""
 
+import traceback
 from decimal import Decimal
 from pathlib import Path
 
@@ -182,6 +183,31 @@ def test_the_limits_lie_in_the_control_file_unless_machines_share_them() -> None
     with pytest.raises(SettingError, match="STOCKS_LIMITS_URL") as caught:
         Settings.load({"STOCKS_LIMITS_URL": "mysql://desk:hunter2@db/limits"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("hunter2%zz", "hunter2%", "%00hunter2", "%C0hunter2", "hun#ter2", "hun@ter2", "hun[ter2"),
+        *("hun/ter2", "12/hunter2", "hun?ter2", "12?hunter2", "hunter2 x", "hun\tter2"),
+    ],
+)
+def test_a_password_that_breaks_its_address_is_refused_and_shown_nowhere(password: str) -> None:
+    """F17: before anything starts, in the words of the setting; not even the traceback holds a piece of it."""
+    with pytest.raises(SettingError, match="STOCKS_LIMITS_URL is no usable") as caught:
+        Settings.load({"STOCKS_LIMITS_URL": f"postgresql://desk:{password}@db:5432/limits"})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "hun" not in told
+    assert "ter2" not in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://desk:hunter%232%40%20@db/limits?sslmode=require", "postgres://postgres:@/limits?host=/run/pg"],
+)
+def test_a_password_that_is_written_well_is_taken(address: str) -> None:
+    """Percent-encoded characters, a socket, parameters."""
+    assert Settings.load({"STOCKS_LIMITS_URL": address}).limits == address
 
 
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\0'\":~", exclude_categories=["Cc", "Z"]), min_size=1)
