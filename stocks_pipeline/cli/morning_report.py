@@ -98,6 +98,8 @@ class MorningReport:
     def headline(self) -> str:
         """One sentence: is the morning whole, and if not, what is wrong with it."""
         name = f"DR morning {self.date}"
+        if not self.tickers:
+            return f"{name}: the list has no active ticker, so there is nothing to do."
         part = f" for the {self.tickers} of {counted(self.listed, 'ticker')} asked for" if self.listed else ""
         if self.whole:
             return f"{name} is whole{part}: {self.progress()}."

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from stocks_pipeline.storage.lake import Lake
 
 GROUP = "dr"
-SATURDAY = 5
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,13 @@ class MorningAsk:
 
 
 def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
-    """The morning that `--date` means; without one, the newest weekday whose 05:00 in Bangkok has come.
+    """The morning that `--date` means; without one, the newest whose 05:00 in Bangkok has come.
 
     One that has not come is refused: it must know what had closed by then, and a session may still be trading.
     """
     from stocks_pipeline.clock import SystemClock
     from stocks_pipeline.defs.dr.data import MORNING, cutoff
-    from stocks_pipeline.partitions import BANGKOK, FIRST_DAY
+    from stocks_pipeline.partitions import BANGKOK, FIRST_DAY, has_morning
 
     present = (clock or SystemClock()).now().astimezone(ZoneInfo(BANGKOK))
     if text is None:
@@ -65,9 +64,9 @@ def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
         fail(f"--date: {text!r} is no date; write it as 2025-12-05", Exit.USAGE)
     if day < date.fromisoformat(FIRST_DAY):
         fail(f"--date: {day} lies before the first partition, {FIRST_DAY}", Exit.USAGE)
-    if day.weekday() >= SATURDAY:
-        near = day - timedelta(days=day.weekday() - SATURDAY + 1)
-        fail(f"--date: {day} is no weekday, so it has no morning; {near} is the one before it", Exit.USAGE)
+    if not has_morning(day):
+        near = day - timedelta(days=1)
+        fail(f"--date: {day} is a Sunday, so it has no morning; {near} is the one before it", Exit.USAGE)
     if present < cutoff(day):
         comes = f"{MORNING:%H:%M} in Bangkok, {cutoff(day).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         newest = f"the newest that has come is {newest_morning(present)}"
@@ -76,11 +75,12 @@ def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
 
 
 def newest_morning(present: datetime) -> date:
-    """The newest weekday whose 05:00 has come at `present`, a time in Bangkok."""
+    """The newest morning whose 05:00 has come at `present`, a time in Bangkok."""
     from stocks_pipeline.defs.dr.data import cutoff
+    from stocks_pipeline.partitions import has_morning
 
     day = present.date() if present >= cutoff(present.date()) else present.date() - timedelta(days=1)
-    return day - timedelta(days=max(0, day.weekday() - SATURDAY + 1))
+    return day if has_morning(day) else day - timedelta(days=1)
 
 
 def followed(found: "Settings") -> tuple[Ticker, ...]:
@@ -104,7 +104,8 @@ def resolve(tickers: Sequence[Ticker], name: str, field: str) -> Ticker:
     try:
         return resolve_ticker(tickers, name)
     except UnknownTicker as error:
-        hint = "" if error.nearest else f"; the list begins {', '.join(t.dr for t in tickers[:5])}"
+        begins = f"the list begins {', '.join(t.dr for t in tickers[:5])}" if tickers else "the list has no ticker"
+        hint = "" if error.nearest else f"; {begins}"
         fail(f"{field}: {error}{hint}", Exit.USAGE)
 
 

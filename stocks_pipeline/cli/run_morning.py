@@ -133,9 +133,11 @@ def _stages(desk: "MorningDesk", plan: Plan, lake: "Lake", name: str, stages: li
 
 
 def exit_code(plan: Plan, stages: Sequence["StageResult"], report: "MorningReport") -> Exit:
-    """Failure when nothing of what was asked is there, partial where something is missing, else well."""
+    """Failure when nothing of what was asked is there, partial where something is missing, else well; a list of nobody
+    asks for nothing.
+    """
     there = report.written if plan.write else report.data_stored
-    if not there:
+    if plan.asked and not there:
         return Exit.FAILURE
     return Exit.OK if there == report.tickers and all(stage.success for stage in stages) else Exit.PARTIAL
 

@@ -23,7 +23,6 @@ MORNING_LATE_AFTER: Final = timedelta(minutes=20)
 WATCHED_SESSIONS: Final = 5
 """Newest sessions or mornings that can be called late: a week. What is older was, or the desk was off on purpose."""
 
-_SATURDAY: Final = 5
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -166,10 +165,12 @@ def due_days(
     return [(day, at) for day, at in recent if due(at) + LATE_AFTER <= now][-WATCHED_SESSIONS:]
 
 
-def due_mornings(comes: Callable[[date], datetime], since: datetime, now: datetime) -> list[tuple[date, datetime]]:
-    """Weekdays whose morning came after `since`, longer ago than `MORNING_LATE_AFTER`, each with that instant; the
-    newest `WATCHED_SESSIONS`. `comes` says when a day's morning comes. All times aware.
+def due_mornings(
+    comes: Callable[[date], datetime | None], since: datetime, now: datetime
+) -> list[tuple[date, datetime]]:
+    """Days whose morning came after `since`, longer ago than `MORNING_LATE_AFTER`, each with that instant; the newest
+    `WATCHED_SESSIONS`. `comes` says when a day's morning comes; None: it has none. All times aware.
     """
     days = [since.date() + timedelta(days=number) for number in range((now.date() - since.date()).days + 2)]
-    found = [(day, comes(day)) for day in days if day.weekday() < _SATURDAY]
+    found = [(day, at) for day in days if (at := comes(day)) is not None]
     return [(day, at) for day, at in found if at > since and at + MORNING_LATE_AFTER <= now][-WATCHED_SESSIONS:]

@@ -77,14 +77,15 @@ def report_of(found: morning_desk.MorningDesk) -> MorningReport:
     [
         ("2026-11-20 05:00", "2026-11-20"),
         ("2026-11-20 04:59", "2026-11-19"),
-        ("2026-11-21 12:00", "2026-11-20"),
-        ("2026-11-22 23:59", "2026-11-20"),
-        ("2026-11-23 04:59", "2026-11-20"),
+        ("2026-11-21 04:59", "2026-11-20"),
+        ("2026-11-21 05:00", "2026-11-21"),
+        ("2026-11-22 23:59", "2026-11-21"),
+        ("2026-11-23 04:59", "2026-11-21"),
         ("2026-11-23 05:00", "2026-11-23"),
     ],
 )
-def test_the_newest_morning_is_a_weekday_whose_five_o_clock_has_come(present: str, day: str) -> None:
-    """Weekends and nights belong to the morning before."""
+def test_the_newest_morning_is_one_whose_five_o_clock_has_come(present: str, day: str) -> None:
+    """A02: Sundays and nights belong to the morning before; Saturday's tells New York's Friday."""
     moment = datetime.fromisoformat(present).replace(tzinfo=ZoneInfo("Asia/Bangkok"))
     assert mornings.newest_morning(moment) == date.fromisoformat(day)
 
@@ -113,7 +114,7 @@ def test_a_morning_before_its_five_o_clock_is_refused(capsys: pytest.CaptureFixt
         (["run", "asx", "--no-reports"], "--no-reports", "does not apply to asx"),
         (["run", "asx", "--tickers", "NVDA"], "--tickers", "valid there: --symbols"),
         (["run", "us", "--rewrite"], "--rewrite", "does not apply to us"),
-        (["run", "dr", "--date", "2025-12-06"], "--date", "2025-12-05 is the one before it"),
+        (["run", "dr", "--date", "2025-12-07"], "--date", "2025-12-06 is the one before it"),
         (["run", "dr", "--date", "05/12/2025"], "--date", "2025-12-05"),
         (["run", "dr", "--date", "2099-01-05"], "--date", "the newest that has come is"),
         (["run", "dr", "--date", "2019-01-07"], "--date", "2024-01-01"),
@@ -287,6 +288,24 @@ def test_exit_codes(*, written: int, data: int, reports: bool, success: bool, co
     report = MorningReport(str(DAY), 3, data, {}, written, {}, {}, 0, 0, {}, None, {})
     stage = StageResult("fetch", "id", success, 1.0)
     assert exit_code(Plan(DAY, ACTIVE, ACTIVE, ACTIVE if reports else ()), [stage], report) is code
+
+
+def test_a_list_of_nobody_is_a_morning_without_work(
+    stocks: Stocks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A05: zero tickers are legal: exit code 0, a sentence that says so, and no run."""
+    path = tmp_path / "nobody.csv"
+    path.write_text("dr,yahoo,name,mic\n", encoding="utf-8")
+    monkeypatch.setenv("STOCKS_DR_TICKERS", str(path))
+    code, out, _ = stocks("run", "dr", "--date", str(DAY))
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "DR morning 2025-12-05: the list has no active ticker, so there is nothing to do.",
+    )
+    code, out, _ = stocks("run", "dr", "--date", str(DAY), "--json")
+    assert (code, json.loads(out)["stages"]) == (0, [])
+    code, _, err = stocks("run", "dr", "--tickers", "NVDA19")
+    assert (code, "the list has no ticker" in err) == (2, True)
 
 
 def test_whatever_was_never_begun_is_not_retried(morning: morning_desk.MorningDesk) -> None:

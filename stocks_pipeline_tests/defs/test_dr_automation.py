@@ -1,6 +1,7 @@
 """What starts by itself of a morning, when, for exactly whom, and what a person must switch on first."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -31,8 +32,8 @@ def keys(request: dg.RunRequest) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("schedule", "cron", "minute", "running"),
     [
-        (automation.daily_ticker_fetch, "0 5 * * 1-5", 0, True),
-        (automation.daily_precompute, "20 5 * * 1-5", 20, False),
+        (automation.daily_ticker_fetch, "0 5 * * 1-6", 0, True),
+        (automation.daily_precompute, "20 5 * * 1-6", 20, False),
     ],
 )
 def test_schedules_tick_in_bangkok_and_ask_for_that_morning(
@@ -52,11 +53,16 @@ def test_schedules_tick_in_bangkok_and_ask_for_that_morning(
 
 def ticked(desk: MorningDesk, schedule: Any, at: datetime) -> list[dg.RunRequest]:
     """What a schedule asks for at that instant, on an instance that never ran anything."""
+    return list(evaluated(desk, schedule, at).run_requests or [])
+
+
+def evaluated(desk: MorningDesk, schedule: Any, at: datetime) -> Any:
+    """What a schedule says at that instant, on such an instance."""
     with (
         dg.DagsterInstance.local_temp(str(desk.root.parent)) as instance,
         dg.build_schedule_context(instance, at, repository_def=desk.repository) as context,
     ):
-        return list(schedule.evaluate_tick(context).run_requests or [])
+        return schedule.evaluate_tick(context)
 
 
 def automation_zone() -> Any:
@@ -70,6 +76,15 @@ def test_a_tick_given_in_utc_is_still_bangkoks_morning(morning: MorningDesk) -> 
     tick = datetime(2025, 12, 4, 22, tzinfo=UTC)
     (request,) = ticked(morning, automation.daily_ticker_fetch, tick)
     assert keys(request)[0] == ticker_key(DAY, ACTIVE[0])
+
+
+def test_a_list_of_nobody_starts_nothing(morning: MorningDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A05: the tick says why, and is no failure."""
+    listed = tmp_path / "nobody.csv"
+    listed.write_text("dr,yahoo,name,mic\n")
+    monkeypatch.setenv("STOCKS_DR_TICKERS", str(listed))
+    found = evaluated(morning, automation.daily_ticker_fetch, datetime(2025, 12, 4, 22, tzinfo=UTC))
+    assert (found.run_requests, found.skip_message) == ([], "The list has no active ticker: nothing to do.")
 
 
 def test_sensors_that_cost_money_are_shipped_stopped() -> None:
@@ -167,10 +182,10 @@ def test_the_summary_follows_every_run_of_reports_good_or_bad(morning: MorningDe
 
 
 def test_a_backfill_of_days_sums_up_each_of_them(morning: MorningDesk) -> None:
-    """A range over a weekend: Friday and Monday, no Saturday."""
-    monday = date(2025, 12, 8)
+    """A range over a weekend: Friday and Monday, and the Saturday between."""
+    saturday, monday = date(2025, 12, 6), date(2025, 12, 8)
     morning.clock.advance(3 * 86_400)
-    for day in (DAY, monday):
+    for day in (DAY, saturday, monday):
         assert morning.fetch(day=day).success
     tags = {
         "dagster/asset_partition_range_start": ticker_key(DAY, ACTIVE[0]),
@@ -179,8 +194,8 @@ def test_a_backfill_of_days_sums_up_each_of_them(morning: MorningDesk) -> None:
     assert morning.run("dr_reports", tags).success
     assert len(morning.jobs(DAY)) == len(morning.jobs(monday)) == 3
     asked = tick(morning, automation.summary_sensor())
-    assert [r.partition_key for r in asked] == [str(DAY), str(monday)]
-    assert len({r.run_key for r in asked}) == 2
+    assert [r.partition_key for r in asked] == [str(DAY), str(saturday), str(monday)]
+    assert len({r.run_key for r in asked}) == 3
 
 
 def test_runs_of_other_jobs_hide_none(morning: MorningDesk, monkeypatch: pytest.MonkeyPatch) -> None:

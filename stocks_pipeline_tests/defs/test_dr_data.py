@@ -43,7 +43,8 @@ def ticker(mic: str) -> Ticker:
         ("XNAS", date(2025, 7, 4), date(2025, 7, 3)),  # summer: two hours before it
         ("XNAS", date(2025, 3, 10), date(2025, 3, 7)),  # the Monday after the clocks went forward
         ("XNAS", date(2025, 11, 28), date(2025, 11, 26)),  # Thanksgiving was no session
-        ("XNAS", date(2025, 12, 8), date(2025, 12, 5)),  # Monday: Friday's, which closed on Saturday in Bangkok
+        ("XNAS", date(2025, 12, 6), date(2025, 12, 5)),  # Saturday: Friday's, which closed an hour ago in Bangkok
+        ("XNAS", date(2025, 12, 8), date(2025, 12, 5)),  # Monday: Friday's still
         ("XTKS", date(2025, 12, 5), date(2025, 12, 4)),
         ("XSES", date(2025, 12, 5), date(2025, 12, 4)),
         ("XSTC", date(2025, 12, 5), date(2025, 12, 4)),

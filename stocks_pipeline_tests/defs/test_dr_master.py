@@ -1,9 +1,16 @@
 """The list of tickers as a stage: the user's own file, the partitions it owns, and choosing from it."""
 
 import pytest
-from dagster import AssetKey, Failure
+from dagster import AssetKey, Failure, materialize
 
-from stocks_pipeline.defs.dr.master import choose_tickers, listed_tickers, run_keys, stored_tickers
+from stocks_pipeline.defs.dr.master import (
+    choose_tickers,
+    listed_tickers,
+    run_keys,
+    stored_tickers,
+    ticker_master,
+)
+from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.domain.tickers import UnknownTicker, packaged_tickers
 from stocks_pipeline.partitions import tickers as ticker_partitions
 from stocks_pipeline.settings import SettingError
@@ -66,6 +73,18 @@ def test_a_file_that_is_not_there_is_named(morning: MorningDesk, monkeypatch: py
         listed_tickers()
     monkeypatch.delenv("STOCKS_DR_TICKERS")
     assert listed_tickers() == packaged_tickers()
+
+
+def test_a_list_of_nobody_is_stored_as_it_is(morning: MorningDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A05: green with no row; what the list held before keeps its partitions."""
+    path = morning.root.parent / "nobody.csv"
+    path.write_text("dr,yahoo,name,mic\n", encoding="utf-8")
+    monkeypatch.setenv("STOCKS_DR_TICKERS", str(path))
+    lake = LakeResource(root=str(morning.root))
+    made = materialize([ticker_master], instance=morning.instance, resources={"lake": lake})
+    assert made.success
+    (event,) = made.asset_materializations_for_node("dr__ticker_master")
+    assert (event.metadata["count"].value, stored_tickers(morning.lake)) == (0, ())
 
 
 def test_tickers_are_chosen_by_either_name_and_then_limited() -> None:

@@ -136,14 +136,20 @@ def five(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=2)
 
 
-def test_a_morning_is_due_an_hour_after_it_came_on_weekdays_only() -> None:
-    """A28: to the second; neither the weekend nor what came before the watch began; of a long absence a week."""
+def comes(day: date) -> datetime | None:
+    """When its morning comes; Sunday has none."""
+    return five(day) if day.isoweekday() < 7 else None
+
+
+def test_a_morning_is_due_twenty_minutes_after_it_came() -> None:
+    """A28: to the second; neither a day without one nor what came before the watch began; of a long absence five."""
     due, since = five(FRIDAY) + MORNING_LATE_AFTER, five(FRIDAY) - timedelta(hours=1)
-    assert due_mornings(five, since, due - timedelta(seconds=1)) == []
-    assert due_mornings(five, since, due) == [(FRIDAY, five(FRIDAY))]
-    assert [day for day, _ in due_mornings(five, since, due + timedelta(days=3))] == [FRIDAY, date(2025, 12, 8)]
-    assert due_mornings(five, five(FRIDAY), due) == []
-    assert len(due_mornings(five, since, due + timedelta(days=60))) == WATCHED_SESSIONS
+    assert due_mornings(comes, since, due - timedelta(seconds=1)) == []
+    assert due_mornings(comes, since, due) == [(FRIDAY, five(FRIDAY))]
+    weekend = [day for day, _ in due_mornings(comes, since, due + timedelta(days=3))]
+    assert weekend == [FRIDAY, date(2025, 12, 6), date(2025, 12, 8)]
+    assert due_mornings(comes, five(FRIDAY), due) == []
+    assert len(due_mornings(comes, since, due + timedelta(days=60))) == WATCHED_SESSIONS
 
 
 def test_what_is_late_says_since_when_and_what_brings_it() -> None:

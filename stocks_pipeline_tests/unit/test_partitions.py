@@ -1,6 +1,6 @@
 """The vocabulary of partitions: keys there and back, and which exist when."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -14,6 +14,8 @@ from stocks_pipeline.partitions import (
     FIRST_DAY,
     batch_key,
     batches,
+    has_morning,
+    mornings,
     parse_batch_key,
     parse_ticker_key,
     session_batches,
@@ -82,6 +84,13 @@ def test_todays_key_exists_from_local_midnight_on(moment: datetime, newest: str)
     with partition_loading_context(moment):
         assert sessions(SYDNEY).get_last_partition_key() == newest
         assert not sessions(SYDNEY).has_partition_key("2025-12-06"), "a Saturday"
+
+
+def test_mornings_are_monday_to_saturday() -> None:
+    """A02: Saturday's tells New York's Friday; Sunday's has nothing new, and the two ways to ask agree."""
+    with partition_loading_context(datetime(2026, 3, 2, tzinfo=UTC)):
+        for day in (date(2025, 12, 1) + timedelta(days=n) for n in range(60)):
+            assert mornings().has_partition_key(str(day)) is has_morning(day) is (day.isoweekday() != 7)
 
 
 def test_the_sets_stay_small() -> None:

@@ -18,7 +18,7 @@ from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.dr.master import GROUP, listed_tickers
 from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.spans import span_tags, spans
-from stocks_pipeline.partitions import BANGKOK, mornings, parse_ticker_key, ticker_key
+from stocks_pipeline.partitions import BANGKOK, MORNING_DAYS, mornings, parse_ticker_key, ticker_key
 from stocks_pipeline.partitions import tickers as ticker_partitions
 
 DATA = dg.AssetKey([GROUP, "ticker_data"])
@@ -72,9 +72,11 @@ def add_active_tickers(instance: dg.DagsterInstance) -> list[str]:
     return active
 
 
-def _morning(context: dg.ScheduleEvaluationContext, name: str) -> list[dg.RunRequest]:
+def _morning(context: dg.ScheduleEvaluationContext, name: str) -> list[dg.RunRequest] | dg.SkipReason:
     tick: datetime = context.scheduled_execution_time.astimezone(ZoneInfo(BANGKOK))
     tickers = add_active_tickers(context.instance)
+    if not tickers:
+        return dg.SkipReason("The list has no active ticker: nothing to do.")
     tags = {"source": "scheduler", "triggered_by": name}
     cause = f"{name.removeprefix('daily_')}-{tick:%Y%m%d-%H%M%S}"
     return morning_requests(context.instance, tick.date(), tickers, cause=cause, tags=tags)
@@ -82,24 +84,24 @@ def _morning(context: dg.ScheduleEvaluationContext, name: str) -> list[dg.RunReq
 
 @dg.schedule(
     job=fetch_job,
-    cron_schedule="0 5 * * 1-5",
+    cron_schedule=f"0 5 * * {MORNING_DAYS}",
     execution_timezone=BANGKOK,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="05:00 in Bangkok, 22:00 UTC the day before: after New York's close.",
 )
-def daily_ticker_fetch(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+def daily_ticker_fetch(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """The morning's data."""
     return _morning(context, "daily_ticker_fetch")
 
 
 @dg.schedule(
     job=reports_job,
-    cron_schedule="20 5 * * 1-5",
+    cron_schedule=f"20 5 * * {MORNING_DAYS}",
     execution_timezone=BANGKOK,
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="05:20 in Bangkok, the fixed-time way. Off: `dr_precompute` starts when the data is there.",
 )
-def daily_precompute(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+def daily_precompute(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """The morning's reports, by the clock."""
     return _morning(context, "daily_precompute")
 

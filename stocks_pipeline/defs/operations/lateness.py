@@ -16,7 +16,7 @@ from stocks_pipeline.defs.market import Market
 from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.automation import SESSION, us_validation
 from stocks_pipeline.domain.alert_facts import Late, due_days, due_mornings
-from stocks_pipeline.partitions import ticker_key, tickers
+from stocks_pipeline.partitions import has_morning, ticker_key, tickers
 
 DR_DATA: Final = dg.AssetKey(["dr", "ticker_data"])
 _RANGE: Final = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -62,10 +62,14 @@ def late_validations(instance: dg.DagsterInstance, since: datetime, now: datetim
 def late_mornings(instance: dg.DagsterInstance, since: datetime, now: datetime) -> Iterator[Late]:
     """Mornings that came after `since` and of which no ticker has data although it is time."""
     names = instance.get_dynamic_partitions(tickers().name or "")
-    for day, came_at in _absent(due_mornings(cutoff, since, now), set(), _at_work(instance, "dr")):
+    for day, came_at in _absent(due_mornings(_comes, since, now), set(), _at_work(instance, "dr")):
         wanted = dg.AssetRecordsFilter(asset_key=DR_DATA, asset_partitions=[ticker_key(day, name) for name in names])
         if not (names and instance.fetch_materializations(wanted, limit=1).records):
             yield Late(DR_DATA.to_user_string(), day, came_at, now)
+
+
+def _comes(day: date) -> datetime | None:
+    return cutoff(day) if has_morning(day) else None
 
 
 def _zone() -> str:
