@@ -1,7 +1,8 @@
 """The job `retention`: once a day, records of work that are past their days go.
 
 What belongs here: the job, its schedule and its report. What does not: what may ever go (domain/retention.py) and
-deleting it (storage/). Reports, prices, lists and the ledger of calls are kept for ever; nothing here can name them.
+deleting it (storage/). Reports, prices, lists and the ledger of the model's calls are kept for ever; nothing here can
+name them. The calls of a validation session go with it.
 """
 
 from datetime import datetime, timedelta
