@@ -67,7 +67,7 @@ SELECT
 FROM lake.ticker_data_files;
 
 -- A day has one validation session of its own and any number beside it (adhoc), in folders of their ids. Of the day's
--- own only the newest is there: one that was replaced took its results with it.
+-- own only the newest is the day's: one that was replaced is one of those beside it.
 CREATE OR REPLACE VIEW validation_sessions AS
 SELECT
     market, as_of, adhoc, session.session_id AS session_id, session.correlation_id AS correlation_id, session.status AS status,

@@ -10,9 +10,10 @@ import pytest
 from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.checking import stored_results
 from stocks_pipeline.domain.credit_audit import Limit
-from stocks_pipeline.domain.schemas import EXTERNAL_BARS
+from stocks_pipeline.domain.schemas import EXTERNAL_BARS, PRICES
 from stocks_pipeline.domain.validation_types import Cause, Status
 from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.tables import write_table
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline.upstream.limits import Cancelled
@@ -199,8 +200,8 @@ def test_nan_on_either_side_never_passes(desk: ValidationDesk) -> None:
 
 
 def test_without_our_prices_a_symbol_fails_with_no_data(desk: ValidationDesk) -> None:
-    """What we lack and the vendor has is our fault, and is called so."""
-    desk.lake.delete(layout.raw_key(US.name, DAY, 0))
+    """What we lack and the vendor has is our fault, and is called so, once nobody can bring it any more."""
+    write_table(desk.lake, layout.raw_key(US.name, DAY, 0), PRICES.empty_table(), PRICES)
     desk.open()
     assert desk.check(range(1)).success
     results = stored_results(desk.lake, SessionPlace(US.name, DAY), desk.session())[0]
@@ -266,7 +267,7 @@ def test_stored_results_hold_the_instant_of_each_verdict(desk: ValidationDesk) -
 
 
 def test_the_views_show_the_days_session_and_only_its_results(desk: ValidationDesk) -> None:
-    """SQL over a session: its record, its verdicts; a session that was replaced took its results with it."""
+    """SQL over a session: its record, its verdicts; one that was replaced is no longer the day's."""
     from stocks_pipeline.storage.warehouse import Warehouse
 
     def rows(query: str) -> list[tuple[object, ...]]:
@@ -284,7 +285,8 @@ def test_the_views_show_the_days_session_and_only_its_results(desk: ValidationDe
     counts = "SELECT status, causes, count(*) FROM validation_results GROUP BY ALL ORDER BY ALL"
     assert [(row[0], row[2]) for row in rows(counts)] == [("failed", 1), ("passed", 15)]
     assert desk.open(anew=True).success
-    assert rows("FROM validation_results") == []
+    assert rows("FROM validation_results WHERE NOT adhoc") == []
+    assert len(rows("FROM validation_results")) == 16
 
 
 def test_an_ex_date_at_the_edge_of_the_window_is_explained(desk: ValidationDesk) -> None:

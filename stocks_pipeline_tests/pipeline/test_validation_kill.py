@@ -48,7 +48,7 @@ import os, sys, time
 from pathlib import Path
 import stocks_pipeline.cli.validate, stocks_pipeline.definitions, stocks_pipeline.upstream.twelve_data
 from stocks_pipeline.cli import main
-from stocks_pipeline.defs.us import checking
+from stocks_pipeline.defs.us import results
 
 def held(which, marker, store):
     def write(*arguments, **more):
@@ -66,7 +66,7 @@ for line in sys.stdin:
     if pid == 0:
         sys.argv = ["stocks", *arguments]
         if which != "none":
-            checking.write_table = held(int(which), marker, checking.write_table)
+            results.write_table = held(int(which), marker, results.write_table)
         main()
     print(pid, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)

@@ -20,19 +20,17 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.resources import LakeResource, TwelveDataResource
 from stocks_pipeline.defs.selection import choose
 from stocks_pipeline.defs.us import US
-from stocks_pipeline.defs.us.reaping import claim
+from stocks_pipeline.defs.us.at_work import alone_with
 from stocks_pipeline.defs.us.session_book import SessionBook
-from stocks_pipeline.defs.us.validation import symbols_of, workers
+from stocks_pipeline.defs.us.validation import current_plan, symbols_of, workers
 from stocks_pipeline.defs.us.verdicts import (
     batch_metadata,
     session_check_results,
     session_check_specs,
     session_metadata,
 )
-from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.pool import run_bounded
-from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.validation_keys import SessionPlace
 
@@ -74,11 +72,10 @@ def validation_adhoc(
 
     store, stop = lake.open(), threading.Event()
     book, session = _opened(context, config, store, clock)
-    claim(context.instance, context.run.run_id, book.place)
     context.log_event(dg.AssetObservation(KEY, metadata=session.trigger_response()))
     failures = []
-    with twelve_data.open(store, book.place) as vendor:
-        work = BatchCheck(session, book, vendor, clock, US.calendar(), stop)
+    with alone_with(context, store, book.place), twelve_data.open(store, book.place) as vendor:
+        work = BatchCheck(session, book, vendor, clock, US.calendar(), stop, current_plan().batch_size)
         numbers = open_batches(store, book.place, session)
         for result in run_bounded(numbers, lambda n: work.stored(n) or work.check(n), workers=workers(), stop=stop):
             if result.value is not None:
@@ -107,9 +104,9 @@ def _opened(
         if config.session:
             return book, _stored(book)
         US.require_session(day, context.log.warning)
-        chosen, plan = choose(symbols_of(store, day), None, config.symbols), Settings.load().second_vendor.plan
+        chosen, plan = choose(symbols_of(store, day), None, config.symbols), current_plan()
         profile, days = Profile(config.profile), config.lookback_days
-        return book, book.begin(chosen, plan_named(plan), lookback_days=days, profile=profile)
+        return book, book.begin(chosen, plan, lookback_days=days, profile=profile)
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 

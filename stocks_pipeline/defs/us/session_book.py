@@ -1,26 +1,36 @@
 """The record of one validation session in the lake: opened once, moved along batch by batch, healed batch by batch.
 
-What belongs here: reading and writing the record, the day's own or that of a session beside it. What does not: legal
-moves (domain/validation_session.py) and checking (checking.py). One run writes it; its batches are threads, so a lock
-orders them.
+What belongs here: reading and writing the record, the day's own or that of a session beside it, and what is stored
+only while that session stands. What does not: legal moves (domain/validation_session.py), checking (checking.py), who
+works on a session (at_work.py). Batches are threads, and another process may replace a session while a batch of it is
+under way, so every change is made alone with the record, and by the session's id.
 """
 
-import threading
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.domain.plans import Plan
 from stocks_pipeline.domain.validation_session import Batch, Session, State
 from stocks_pipeline.domain.validation_types import Profile
-from stocks_pipeline.storage.lake import KeyMissing, Lake
+from stocks_pipeline.storage.lake import Conflict, KeyMissing, Lake
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.wording import counted
+
+WRITES = 5
+"""How often a change is made anew on S3 because another process wrote the record meanwhile."""
+
+Found = TypeVar("Found")
 
 
 class OtherSessionError(ValueError):
     """The day has a session about something else, which is not replaced unasked."""
+
+
+class ReplacedError(ValueError):
+    """Another session took the place of this one: nothing of it is written any more."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +40,35 @@ class SessionBook:
     lake: Lake
     place: SessionPlace
     clock: Clock
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    only: str = ""
+    """The id of the session that is meant; empty: whichever stands there."""
+
+    def of(self, session: Session) -> "SessionBook":
+        """The book of this very session; once another one has its place, whatever changes it raises ReplacedError."""
+        return replace(self, only=session.session_id)
 
     def open(self, symbols: Sequence[str], plan: Plan, *, lookback_days: int, profile: Profile, anew: bool) -> Session:
         """The day's session: the stored one if it is about the same, else a new one.
 
         A day has one session of its own. One about fewer symbols gives way to one about more; any other only when
-        `anew` says so. Sessions beside it are not touched.
+        `anew` says so. One that gives way is kept beside the day's, if it has results.
 
         Raises:
             OtherSessionError: the day's session is about other symbols, another lookback or another profile.
         """
         wanted = list(dict.fromkeys(symbols))
-        if not anew and (stored := self.standing(wanted, lookback_days=lookback_days, profile=profile)):
-            return stored
-        session = self._new(str(uuid.uuid4()), wanted, plan, lookback_days, profile)
-        # Results of the session that this one replaces would be taken for its own by whoever reads the files.
-        for key in list(self.lake.list(self.place.batches)):
-            self.lake.delete(key)
-        return session
+
+        def opened() -> Session:
+            if not anew and (stored := self.standing(wanted, lookback_days=lookback_days, profile=profile)):
+                return stored
+            self._keep_beside()
+            session = self._new(str(uuid.uuid4()), wanted, plan, lookback_days, profile)
+            # Results of the session that this one replaces would be taken for its own by whoever reads the files.
+            for key in list(self.lake.list(self.place.batches)):
+                self.lake.delete(key)
+            return session
+
+        return self._alone(opened)
 
     def begin(self, symbols: Sequence[str], plan: Plan, *, lookback_days: int, profile: Profile) -> Session:
         """A session beside the day's own; its id is that of its place. Begun again it is the stored one."""
@@ -114,32 +134,88 @@ class SessionBook:
 
     def abandon(self, reason: str) -> bool:
         """Whoever worked on it is gone: what is not completed failed, for that reason. False: nothing was open."""
-        with self._lock:
-            session = self.get()
-            if session is None or session.completed_at is not None:
+
+        def abandoned() -> bool:
+            session, now = self._standing(), self.clock.now()
+            if session.completed_at is not None:
                 return False
-            now = self.clock.now()
             for batch in session.batches:
                 if batch.status in {State.PENDING, State.PROCESSING}:
                     session = session.with_batch(batch.failed(reason, now), now)
             self._save(session)
             return True
 
+        try:
+            return self._alone(abandoned)
+        except (KeyMissing, ReplacedError):
+            return False
+
+    def stored(self, store: Callable[[], Found]) -> Found:
+        """What `store` made, if the session stands; nothing comes between.
+
+        Raises:
+            ReplacedError: another session has its place; nothing was stored.
+            KeyMissing: it was deleted.
+        """
+        return self._alone(lambda: (self._standing(), store())[1])
+
     def _new(self, unique: str, symbols: Sequence[str], plan: Plan, lookback_days: int, profile: Profile) -> Session:
         now = self.clock.now()
         return self._save(Session.new(unique, symbols, plan, now, lookback_days=lookback_days, profile=profile))
 
+    def _keep_beside(self) -> None:
+        """Copy the session, if it has results, into the folder of its id, where it is one of those beside the day's.
+
+        Its calls are moved, one by one: they count once in every audit.
+        """
+        try:
+            replaced = self.get()
+        except ValueError:
+            return  # nobody can read it
+        results = list(self.lake.list(self.place.batches))
+        if replaced is None or not results:
+            return
+        beside = SessionPlace(self.place.market, self.place.day, replaced.session_id)
+        for key in (*results, self.place.summary):
+            if self.lake.exists(key):
+                self.lake.write(beside.folder + key.removeprefix(self.place.folder), self.lake.read(key))
+        for key in list(self.lake.list(self.place.calls)):
+            self.lake.write(beside.calls + key.removeprefix(self.place.calls), self.lake.read(key))
+            self.lake.delete(key)
+        self.lake.write(beside.record, replaced.to_json())
+
     def _move(self, batch: int, step: Callable[[Batch], Batch]) -> Session:
-        with self._lock:
-            session = self.get()
-            if session is None:
-                raise KeyMissing(self.place.record, self.lake.uri(self.place.record))
+        def moved() -> Session:
+            session = self._standing()
             if session.batches[batch].status is State.COMPLETED:
                 return session  # checked again for the symbols that could not be: what it achieved stands
-            moved = step(session.batches[batch])
-            for state in _way(session.batches[batch], moved):
+            after = step(session.batches[batch])
+            for state in _way(session.batches[batch], after):
                 session = session.with_batch(state, self.clock.now())
             return self._save(session)
+
+        return self._alone(moved)
+
+    def _standing(self) -> Session:
+        session = self.get()
+        if session is None:
+            raise KeyMissing(self.place.record, self.lake.uri(self.place.record))
+        if self.only not in {"", session.session_id}:
+            raise ReplacedError(
+                f"{self.only} was replaced by {session.session_id}; what it had found is kept: stocks validation list"
+            )
+        return session
+
+    def _alone(self, work: Callable[[], Found]) -> Found:
+        """Alone with the record; on S3 once more where another process wrote it meanwhile."""
+        for _ in range(WRITES - 1):
+            try:
+                with self.lake.exclusive(self.place.record):
+                    return work()
+            except Conflict:
+                continue
+        with self.lake.exclusive(self.place.record):
+            return work()
 
     def _save(self, session: Session) -> Session:
         self.lake.write(self.place.record, session.to_json())

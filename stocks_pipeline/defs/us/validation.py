@@ -17,7 +17,7 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.listing import stored_plan
 from stocks_pipeline.defs.resources import LakeResource, TwelveDataResource
 from stocks_pipeline.defs.us import US
-from stocks_pipeline.defs.us.reaping import claim
+from stocks_pipeline.defs.us.at_work import alone_with, session_failure
 from stocks_pipeline.defs.us.session_book import OtherSessionError, SessionBook
 from stocks_pipeline.defs.us.verdicts import (
     CHECKS,
@@ -27,7 +27,7 @@ from stocks_pipeline.defs.us.verdicts import (
     session_metadata,
     verdict_checks,
 )
-from stocks_pipeline.domain.plans import plan_named
+from stocks_pipeline.domain.plans import Plan, plan_named
 from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.fanout import FanOutEvent, Made, fan_out, fan_out_asset
 from stocks_pipeline.partitions import parse_batch_key, validation_session_batches
@@ -65,8 +65,7 @@ def validation_batches(
     """The validation session of the day: its record, and its symbols in batches of what the vendor's plan allows."""
     day, store = date.fromisoformat(context.partition_key), lake.open()
     US.require_session(day, context.log.warning)
-    plan = plan_named(Settings.load().second_vendor.plan)
-    book = SessionBook(store, SessionPlace(US.name, day), clock)
+    plan, book = current_plan(), SessionBook(store, SessionPlace(US.name, day), clock)
     try:
         session = book.open(
             symbols_of(store, day),
@@ -115,12 +114,11 @@ def validation_results(
     if len(days) > 1:
         raise dg.Failure(f"One session a run, not {len(days)}: start a run for each day.", allow_retries=False)
     book = SessionBook(store, SessionPlace(US.name, min(days)), clock)
-    session = book.get()
-    if session is None:
-        raise _no_session(book.place.day)
-    claim(context.instance, context.run.run_id, book.place)
-    with twelve_data.open(store, book.place) as vendor:
-        work = BatchCheck(session, book, vendor, clock, US.calendar(), stop)
+    with alone_with(context, store, book.place), twelve_data.open(store, book.place) as vendor:
+        session = book.get()
+        if session is None:
+            raise _no_session(book.place.day)
+        work = BatchCheck(session, book, vendor, clock, US.calendar(), stop, current_plan().batch_size)
         keys = [k for k in context.partition_keys if parse_batch_key(k)[1] < session.total_batches]
         yield from fan_out(
             context,
@@ -129,6 +127,7 @@ def validation_results(
             keys=keys,
             max_workers=workers(),
             stop=stop,
+            describe_failure=session_failure,
         )
 
 
@@ -167,9 +166,14 @@ def symbols_of(store: Lake, day: date) -> tuple[str, ...]:
     return tuple(split.symbols)
 
 
+def current_plan() -> Plan:
+    """The vendor's plan as it is set now; a session keeps the batches of the plan it was opened under."""
+    return plan_named(Settings.load().second_vendor.plan)
+
+
 def workers() -> int:
     """How many batches may be under way at once: as many as a minute of the plan holds."""
-    plan = plan_named(Settings.load().second_vendor.plan)
+    plan = current_plan()
     return max(1, min(8, plan.credits_per_minute // plan.batch_size))
 
 
