@@ -191,6 +191,53 @@ def _stale_lag(rng: random.Random, bars: Bars, _other: Bars) -> Case | None:
     return _case(*_one_side(rng, Bars(bars.symbol, now.days, late.values), now), now, Cause.STALE)
 
 
+def _still(bars: Bars, at: int) -> dict[str, Values]:
+    """What a feed holds of a session without a trade: the bar of the one before, and no volume on either."""
+    values = {name: column.copy() for name, column in bars.values.items()}
+    for name in PRICE_COLUMNS:
+        values[name][at] = values[name][at - 1]
+    values["volume"][at - 1 : at + 1] = 0.0
+    return values
+
+
+@_kind
+def _idle_day_amid_dividends(rng: random.Random, bars: Bars, _other: Bars) -> Case | None:
+    """Nobody traded: our bar repeats, theirs is on another basis and repeats but for a rounding."""
+    drawn = _dividends(rng, len(bars))
+    if drawn is None or drawn[0][-1] < 3:
+        return None
+    still = _still(bars, rng.randrange(1, drawn[0][-1] - 1))
+    theirs = bars.with_values(**{**still, "volume": bars.values["volume"]})
+    raw = bars.with_values(**still).scaled(1 / _steps(len(bars), *drawn))
+    return _case(raw.with_values(adj_close=still["close"]), theirs, bars, Cause.DIVIDEND_BASIS)
+
+
+@_kind
+def _stuck_day_amid_dividends(rng: random.Random, bars: Bars, _other: Bars) -> Case | None:
+    """The same bar of ours, and theirs did move: an error beside what is harmless."""
+    drawn = _dividends(rng, len(bars)) if len(bars) >= 30 else None
+    if drawn is None or drawn[0][-1] < 3:
+        return None
+    at, basis = rng.randrange(1, drawn[0][-1] - 1), _steps(len(bars), *drawn)
+    if basis[at] != basis[at - 1] or basis[0] > 0.976:
+        return None
+    raw = bars.scaled(1 / basis).with_values(adj_close=bars.values["close"])
+    still = _still(raw, at)
+    if abs(still["close"][at] * basis[at] / bars.values["close"][at] - 1) < 0.01:
+        return None
+    still["adj_close"] = np.where(np.arange(len(bars)) == at, bars.values["close"][at - 1], bars.values["close"])
+    if abs(still["close"][at] / bars.values["close"][at] - 1) < 0.022:
+        return None
+    return _case(bars.with_values(**still), bars, bars, Cause.STALE, Cause.DIVIDEND_BASIS)
+
+
+@_kind
+def _both_ended(rng: random.Random, bars: Bars, _other: Bars) -> Case | None:
+    """No longer traded: both have nothing newer. With nothing in common left to say, it is an open question."""
+    kept = bars.only(np.arange(len(bars) - rng.randint(4, 8))) if len(bars) >= 10 else None
+    return kept and _case(kept, kept, bars, Cause.STALE, status=Status.ERROR)
+
+
 @_kind
 def _theirs_end_early(rng: random.Random, bars: Bars, _other: Bars) -> Case:
     kept = bars.only(np.arange(len(bars) - rng.randint(1, 3)))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from stocks_pipeline.domain.validation_pairs import Side
+from stocks_pipeline.domain.validation_pairs import Side, day
 from stocks_pipeline.domain.validation_rules import (
     Comparison,
     accuracy,
@@ -61,20 +61,29 @@ def validate(  # noqa: PLR0913 - two tables and what they are held to
         source: the second vendor's name, for the result.
 
     Returns:
-        FAILED where something of ours is wrong or differs, ERROR where nothing is but something could not be checked,
-        PASSED where every rule held on at least one common session.
+        FAILED where something of ours is wrong, missing or differs, ERROR where nothing is but something could not be
+        checked, also where neither side has a bar, PASSED where every rule held on at least one common session.
     """
     if not sessions:
         return could_not_check(symbol, source, f"the window up to {newest} holds no session")
     mine = Side.of(symbol, ours).up_to(newest)
     other = Side.of(symbol, theirs).up_to(newest)
     if not len(mine.days):
-        message = f"we have no bar of {symbol} up to {newest}"
-        issue = Issue("no_data", Cause.NO_DATA, message, (), {"side": "ours"})
-        return SymbolResult(symbol, Status.FAILED, (issue,), 0, source, message)
+        issue = _nothing_ours(symbol, other, newest, source)
+        return SymbolResult(symbol, _status([issue]), (issue,), 0, source, issue.message)
     it = Comparison(profile, tuple(sorted(sessions)), newest, mine, other)
     issues, checked = _issues(it, symbol, source), int(it.comparable.sum())
     return SymbolResult(symbol, _status(issues), tuple(issues), checked, source, _message(issues, checked))
+
+
+def _nothing_ours(symbol: str, other: Side, newest: date, source: str) -> Issue:
+    """We have no bar at all: ours to mend where the other vendor has some, else an open question."""
+    if not len(other.days):
+        message = f"neither we nor {source} have a bar of {symbol} up to {newest}, so it may no longer trade"
+        return Issue("no_data", Cause.NO_DATA, message, (), {"side": "both", "could_not_check": 1})
+    count, last = len(other.days), day(other.days[-1])
+    message = f"we have no bar of {symbol} up to {newest}; {source} has {count}, the newest of {last}"
+    return Issue("no_data", Cause.NO_DATA, message, (), {"side": "ours", "theirs_bars": count})
 
 
 def _issues(it: Comparison, symbol: str, source: str) -> list[Issue]:

@@ -36,7 +36,7 @@ def explain(pair: Pair) -> Explained:
     if _lag(pair, found):
         return found
     _repeats(pair, found)
-    _unit(found)
+    _unit(pair, found)
     _by_adj_close(pair, found)
     _by_dividends(pair, found)
     _broken_bars(pair, found)
@@ -59,17 +59,32 @@ def _lag(pair: Pair, found: Explained) -> bool:
 
 
 def _repeats(pair: Pair, found: Explained) -> None:
-    """Bars equal to the session before on one side only: a stuck feed."""
+    """Bars equal to the session before on one side only, while the other moved on: a stuck feed."""
     differs = found.todo & (np.abs(found.rest) > found.tolerance)
     for side, here, there in (
         ("ours", pair.ours_repeat, pair.theirs_repeat),
         ("theirs", pair.theirs_repeat, pair.ours_repeat),
     ):
-        stuck = differs & here & ~there
+        stuck = differs & here & ~there & ~_idle(here, found)
         found.mark(stuck, Cause.STALE, side=side, repeated=int(stuck.sum()), says="bars repeat the session before")
 
 
-def _unit(found: Explained) -> None:
+def _idle(repeat: Mask, found: Explained) -> Mask:
+    """Repeated bars whose ratio is that of the last bar before them, or of the next after them where there is none: a
+    cheap share did not trade, and the other side did not move either, whatever basis it is on.
+    """
+    idle = np.zeros(len(repeat), dtype=np.bool_)
+    moving = np.flatnonzero(~repeat & np.isfinite(found.rest))
+    if not len(moving):
+        return idle
+    for row in np.flatnonzero(repeat):
+        before = int(np.searchsorted(moving, row)) - 1
+        base = found.rest[moving[max(before, 0)]]
+        idle[row] = abs(found.rest[row] - base) <= found.tolerance[row]
+    return idle
+
+
+def _unit(pair: Pair, found: Explained) -> None:
     """Sessions a hundred times apart, give or take dividends, at a ratio that does not wander as a currency would."""
     size = np.abs(found.rest)
     near = found.todo & (np.abs(size - _HUNDRED) < _UNIT_REACH)
@@ -84,7 +99,19 @@ def _unit(found: Explained) -> None:
         return
     high = bool(np.median(found.rest[near]) > 0)
     says = f"{'ours' if high else 'theirs'} is a hundred times the other"
-    found.explain(near, left, Cause.UNIT_X100, side="both", factor=100.0 if high else 0.01, says=says)
+    side, factor = _jumped(pair, near), 100.0 if high else 0.01
+    found.explain(near, left, Cause.UNIT_X100, side=side, factor=factor, says=says)
+
+
+def _jumped(pair: Pair, near: Mask) -> str:
+    """Whose closes jump where the hundred begins or ends; both where it does neither, or both jump."""
+    edges = near[1:] != near[:-1]
+    jumped = [
+        side
+        for side, closes in (("ours", pair.ours["close"]), ("theirs", pair.theirs["close"]))
+        if (np.abs(np.diff(logs(closes)))[edges] > _HUNDRED / 2).any()
+    ]
+    return jumped[0] if len(jumped) == 1 else "both"
 
 
 def _by_adj_close(pair: Pair, found: Explained) -> None:

@@ -73,6 +73,7 @@ def freshness(it: Comparison) -> Iterator[Issue]:
         ended = theirs is not None and theirs <= ours
         more = "; the other vendor has nothing newer, so it may no longer trade" if ended else ""
         evidence: Evidence = {"side": "ours", "age_hours": age, "limit_hours": STALE_HOURS}
+        evidence |= {"side": "both", "could_not_check": 1} if ended else {}
         message = f"our newest session is {ours}, {age} h before {it.newest} ({STALE_HOURS} h allowed){more}"
         yield Issue("freshness", Cause.STALE, message, (ours,), evidence)
     elif it.ours.repeats[-1] and _moved(it):

@@ -58,7 +58,7 @@ class Cause(StrEnum):
 NEXT_STEP: dict[Cause, str] = {
     Cause.DIVIDEND_BASIS: "No price is wrong: one side is adjusted for dividends. Store the unadjusted close.",
     Cause.SPLIT_BASIS: "Fetch the symbol's whole history again: a split is applied on one side only.",
-    Cause.UNIT_X100: "Fetch the symbol again and check its currency: one side counts in cents or pence.",
+    Cause.UNIT_X100: "Look up the symbol's currency: one side counts in cents. Fetch it again if that is ours.",
     Cause.STALE: "Fetch the newest sessions again: bars are old or repeat the session before.",
     Cause.MISSING_SESSION: "Fetch the missing sessions again.",
     Cause.EXTRA_SESSION: "Look at the extra sessions: the exchange was closed that day.",
@@ -71,6 +71,7 @@ NEXT_STEP: dict[Cause, str] = {
 }
 """What a person does about each cause, in one sentence; `Issue.next_step` says it."""
 
+_ENDED = "Take the symbol off the list if it no longer trades; if it does, it has another name now."
 _THEIRS = "Nothing of ours: the other vendor's bars are in doubt. Look once at a third source, then leave it."
 
 
@@ -101,7 +102,9 @@ class Issue:
 
     @property
     def next_step(self) -> str:
-        """What a person does about it; to fetch ours again does not help where theirs are in doubt."""
+        """What a person does; to fetch ours again helps neither where theirs are in doubt nor where both have ended."""
+        if self.side == "both" and self.could_not_check and self.cause in {Cause.NO_DATA, Cause.STALE}:
+            return _ENDED
         return NEXT_STEP[self.cause] if self.side != "theirs" or self.cause.harmless else _THEIRS
 
     def to_record(self) -> dict[str, Any]:

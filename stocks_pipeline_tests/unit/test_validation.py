@@ -225,6 +225,32 @@ def test_nothing_of_ours_is_failed_and_nothing_of_theirs_could_not_be_checked() 
         assert (result.status, result.rows_checked, _said(result)) == (Status.ERROR, 0, {("no_data", Cause.NO_DATA)})
 
 
+def test_a_symbol_of_which_neither_has_a_bar_is_an_open_question() -> None:
+    """IPG, K after their last day: nothing of ours is wrong, and the reason says what it may be."""
+    result = _check(None, None)
+    assert (result.status, result.rows_checked) == (Status.ERROR, 0)
+    assert "neither we nor twelvedata have a bar of AAPL" in result.message
+    assert "no longer trades" in result.issues[0].next_step
+
+
+def test_a_symbol_that_only_we_lack_says_how_many_bars_they_have() -> None:
+    """So that a person sees at once that it does trade."""
+    result = _check(None, FLAT)
+    assert result.status is Status.FAILED
+    assert result.message.endswith(f"twelvedata has 5, the newest of {FLAT.days[-1]}")
+    assert result.issues[0].side == "ours"
+
+
+def test_a_symbol_that_ended_on_both_sides_is_an_open_question() -> None:
+    """Over a longer window both have old bars: the same verdict as over a short one; who lacks what is there fails."""
+    old = _bars([100.0, 101.0], DAYS[:2])
+    result = _check(old, old)
+    assert result.status is Status.ERROR
+    assert "may no longer trade" in result.message
+    assert "no longer trades" in next(issue for issue in result.issues if issue.rule == "freshness").next_step
+    assert _check(old, _bars([100.0, 101.0, 102.0], DAYS[:3])).status is Status.FAILED
+
+
 def test_no_common_session_is_an_open_question() -> None:
     """The original counted it as a failure of ours."""
     result = _check(FLAT.only([3, 4]), FLAT.only([0, 1, 2]))
