@@ -72,12 +72,15 @@ def report(
 
 def dead_letters(
     date: Annotated[
-        str | None, typer.Option("--date", metavar="D", help="The morning. Default: the newest that was begun.")
+        str | None,
+        typer.Option(
+            "--date", metavar="D", help="The day. Default: the newest morning that was begun, the newest validations."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to list.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Tickers of a morning that failed: in which step, of which class, after how many tries, why, what to do.
+    """What failed, tickers of a morning and batches of validations: which class, how many tries, why, what to do.
 
     For example:
 

@@ -24,6 +24,15 @@ _PROBE = "doctor"
 _INSTALL = "pip install 'stocks_pipeline[postgres]'"
 
 
+_SLOWER = {
+    "yahoo": "lower STOCKS_YAHOO_RATE",
+    "news": "lower STOCKS_YAHOO_RATE",
+    "model": "lower STOCKS_LLM_CONCURRENCY",
+    "twelvedata": "set STOCKS_TWELVE_DATA_PLAN to what the key allows; desks that share a key share STOCKS_LIMITS_URL",
+}
+"""What makes a desk ask an upstream less, where a setting does."""
+
+
 class _TakeBack(Exception):  # noqa: N818 - no error: it ends a transaction that must leave nothing
     """Undoes the probe."""
 
@@ -85,7 +94,7 @@ def _cooling(rows: Iterable[tuple[str, float, str]]) -> list[Finding]:
         warned(
             f"limits of {key}",
             f"cooling down until {datetime.fromtimestamp(until, UTC):%H:%M:%S} UTC: {reason or 'rate limited'}",
-            "wait: calls go on by themselves then. If it comes back, lower STOCKS_YAHOO_RATE",
+            "wait: calls go on by themselves then" + (f". If it comes back, {_SLOWER[key]}" if key in _SLOWER else ""),
         )
         for key, until, reason in rows
     ]

@@ -139,13 +139,19 @@ def test_a_locked_control_file_fails(home: Settings, monkeypatch: pytest.MonkeyP
     assert (finding.state, "locked" in finding.what) == ("fail", True)
 
 
-def test_a_cool_down_is_shown_with_its_reason(home: Settings) -> None:
-    """Who wonders why nothing moves finds the limiter cooling."""
-    limiter = open_limiter(str(home.control_db), "yahoo", [Rate(5, 1.0)], clock=SystemClock(), upstream="yahoo")
+@pytest.mark.parametrize(
+    ("upstream", "setting"),
+    [("yahoo", "STOCKS_YAHOO_RATE"), ("twelvedata", "STOCKS_TWELVE_DATA_PLAN"), ("asx", "by themselves then")],
+)
+def test_a_cool_down_is_shown_with_its_reason(home: Settings, upstream: str, setting: str) -> None:
+    """Who wonders why nothing moves finds the limiter cooling, and the setting that is about that vendor, if one is."""
+    limiter = open_limiter(str(home.control_db), upstream, [Rate(5, 1.0)], clock=SystemClock(), upstream=upstream)
     limiter.cool_down(60, "HTTP 429")
     found = doctor_shared.limits(home)
-    assert [(f.name, f.state) for f in found] == [("limits", "ok"), ("limits of yahoo", "warn")]
+    assert [(f.name, f.state) for f in found] == [("limits", "ok"), (f"limits of {upstream}", "warn")]
     assert "HTTP 429" in found[1].what
+    assert setting in found[1].do
+    assert ("YAHOO" in found[1].do) is (upstream == "yahoo")
 
 
 def test_shared_limits_that_cannot_be_reached_fail_without_their_secret(home: Settings) -> None:

@@ -401,7 +401,12 @@ def test_history_lists_every_execution_oldest_first(stocks: Stocks, morning: mor
 def test_dead_letters_of_a_desk_that_never_ran(stocks: Stocks) -> None:
     """Nothing failed because nothing was begun, and the first command is named."""
     assert "stocks run dr --limit 5" in stocks("dead-letters")[1]
-    assert json.loads(stocks("dead-letters", "--json")[1]) == {"date": None, "total": 0, "failed": []}
+    assert json.loads(stocks("dead-letters", "--json")[1]) == {
+        "date": None,
+        "total": 0,
+        "failed": [],
+        "validation": {"total": 0, "failed": []},
+    }
 
 
 def test_a_replay_without_receipts_skips_the_morning_and_says_why(stocks: Stocks, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stocks_pipeline.cli.app import app
+from stocks_pipeline.defs.us.reaping import DIED
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind
@@ -238,3 +239,42 @@ def test_an_empty_day_is_well(desk: ValidationDesk, stocks: Stocks) -> None:
     code, out, _ = stocks("validate", "--date", str(friday), "--json")
     assert (code, json.loads(out)["summary"]["total_symbols"]) == (0, 0)
     assert desk.lake.exists(SessionPlace("us", friday).summary)
+
+
+def test_failed_batches_are_dead_letters(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D28, D32: session, symbols, class, tries, and the command that tries exactly them; the day's own and one beside it."""
+    assert "no batch of the newest sessions failed" not in stocks("dead-letters")[1]
+    desk.vendor.script = lambda symbols, _: down(FailureKind.TRANSIENT) if "S00" in symbols else None
+    validated(stocks)
+    _, out, _ = stocks("validate", "S00", "--date", str(DAY), "--json")
+    beside = json.loads(out)["trigger"]["session_id"].removeprefix("session-")[:8]
+    code, out, _ = stocks("dead-letters", "--json")
+    found = json.loads(out)["validation"]
+    assert (code, found["total"]) == (0, 2)
+    own, other = found["failed"]
+    assert (own["batch"], own["symbols"], own["kind"], own["tries"]) == (0, SYMBOLS[:8], "transient", 3)
+    assert own["why"] == "twelvedata batch: 503: try later"
+    assert [own["do"], other["do"]] == [
+        f"stocks validation retry --date {DAY}",
+        f"stocks validation retry --session {beside}",
+    ]
+    code, out, _ = stocks("dead-letters", "--date", str(DAY))
+    assert code == 0
+    assert "Validation: 2 batches of 2 sessions failed." in out
+    assert f"1 batch of {beside} again" in out
+    desk.vendor.script = lambda *_: None
+    stocks("validation", "retry", "--date", str(DAY))
+    stocks("validation", "retry", "--session", beside)
+    assert "Validation: no batch of the newest sessions failed." in stocks("dead-letters")[1]
+
+
+def test_a_batch_whose_run_died_and_one_we_broke_are_told_apart(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D28: of neither the vendor is to blame; the first needs nothing but another try."""
+    assert desk.open().success
+    book = desk.book()
+    book.start(0)
+    book.fail(0, "TypeError: no such thing")
+    book.start(1)
+    book.abandon(DIED)
+    rows = json.loads(stocks("dead-letters", "--json")[1])["validation"]["failed"]
+    assert [(row["kind"], row["tries"]) for row in rows] == [("bug", None), ("died", None), ("died", None)]
