@@ -242,7 +242,7 @@ def test_an_empty_day_is_well(desk: ValidationDesk, stocks: Stocks) -> None:
 
 
 def test_failed_batches_are_dead_letters(desk: ValidationDesk, stocks: Stocks) -> None:
-    """D28, D32: session, symbols, class, tries, and the command that tries exactly them; the day's own and one beside it."""
+    """D28, D32: session, symbols, class, tries, and the command that tries exactly them, also of one beside it."""
     assert "no batch of the newest sessions failed" not in stocks("dead-letters")[1]
     desk.vendor.script = lambda symbols, _: down(FailureKind.TRANSIENT) if "S00" in symbols else None
     validated(stocks)
