@@ -1,7 +1,7 @@
 """The keys of the morning reports, read back: what lies below which prefix, and what a key says.
 
-What belongs here: prefixes and parsers for the folder `dr/`, and the key of a morning's news. What does not: making the
-other keys (layout.py), reading what they hold (reports.py, sources.py).
+What belongs here: prefixes and parsers for the folder `dr/`, the keys of a morning's news and peers. What does not: making
+the other keys (layout.py), reading what they hold (reports.py, sources.py).
 """
 
 import re
@@ -17,6 +17,7 @@ JOBS: Final = "dr/jobs/"
 LLM_CALLS: Final = "dr/llm-calls/"
 SUMMARIES: Final = "dr/summaries/"
 NEWS: Final = "dr/news/"
+PEERS: Final = "dr/peers/"
 
 _DAY: Final = r"(?P<day>\d{4}-\d\d-\d\d)"
 _FORMS: Final = {
@@ -61,6 +62,16 @@ def report_history_prefix(day: date, ticker: str) -> str:
 def news_key(day: date, ticker: str) -> str:
     """What a ticker's feed held when its report of that morning was first asked for, or why it could not be had."""
     return f"{NEWS}{day.isoformat()}/{layout.encode_symbol(ticker)}.json"
+
+
+def peers_key(day: date, ticker: str) -> str:
+    """Which closes a ticker's peers of that morning are found in."""
+    return f"{PEERS}{day.isoformat()}/{layout.encode_symbol(ticker)}.json"
+
+
+def closes_key(day: date, version: str) -> str:
+    """The closes of all tickers as they once were that morning; `version` is made of their content."""
+    return f"{PEERS}{day.isoformat()}/closes-{version}.parquet"
 
 
 def parse_report_key(key: str) -> DayFile:

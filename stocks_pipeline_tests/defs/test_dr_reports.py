@@ -109,7 +109,8 @@ def test_jobs_are_complete_before_work_and_completed_after_the_report_is_durable
     for name in ACTIVE:
         told = [(key, body) for key, body in lake.writes if f"/{name}." in key or f"/{name}/" in key]
         steps = [Job.from_json(body).status.value if "/jobs/" in key else key.split("/")[1] for key, body in told]
-        assert [s for s in steps if s != "reports"] == ["pending", "in_progress", "news", "report-history", "completed"]
+        wanted = ["pending", "in_progress", "peers", "news", "report-history", "completed"]
+        assert [step for step in steps if step != "reports"] == wanted
         assert [k.rpartition(".")[2] for k, _ in told if k.startswith("dr/reports/")][-1] == "json"
         assert steps[-2:] == ["reports", "completed"]
         first = Job.from_json(next(body for key, body in told if "/jobs/" in key))

@@ -365,7 +365,7 @@ def test_a_ticker_is_not_its_own_peer() -> None:
     assert values(ours)["peer_1"] == "OTHER"
     assert ours.facts["peer_1_correlation"].value == pytest.approx(1.0)
     assert "peer_2" not in ours.facts
-    assert "none of 0 others" in sheet(rows).absent["peer_1"]
+    assert "no other ticker" in sheet(rows).absent["peer_1"]
 
 
 # --- types and JSON ------------------------------------------------------------------------------------------------

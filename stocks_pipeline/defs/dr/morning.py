@@ -56,19 +56,9 @@ class MorningData:
     def tables(self) -> dict[str, Any]:
         """Every ticker's bars. One that is missing or damaged is nobody's peer, and no other report's trouble."""
         with self._lock:
-            if "tables" not in self._read:
-                self._read["tables"] = dict(self._readable(sorted(self.names)))
-            return dict(self._read["tables"])
-
-    def histories(self) -> dict[str, Any]:
-        """The same, as `build_facts` compares peers by."""
-        from stocks_pipeline.domain.indicators import history
-
-        tables = self.tables()
-        with self._lock:
-            if "histories" not in self._read:
-                self._read["histories"] = {name: history(table, self.day) for name, table in tables.items()}
-            return dict(self._read["histories"])
+            if not self._read:
+                self._read.update(self._readable(sorted(self.names)))
+            return dict(self._read)
 
     def _readable(self, names: Iterable[str]) -> Iterable[tuple[str, Any]]:
         for name in names:

@@ -69,6 +69,7 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     from stocks_pipeline.defs.dr.morning_news import MorningNews
     from stocks_pipeline.defs.dr.writing import ReportDesk
 
+    from stocks_pipeline.defs.dr.morning_peers import MorningPeers
     store, stop, llm = lake.open(), threading.Event(), Settings.load().llm
     chosen = chosen_tickers(store, config.tickers)
     everyone = {**chosen_tickers(store, []), **chosen}
@@ -83,7 +84,8 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
             close_abandoned(context.instance, store, day, names, clock)
             data = MorningData(store, day, frozenset(everyone))
             headlines = MorningNews(store, source, day, execution, clock, config.rewrite)
-            desks[day] = ReportDesk(store, data, everyone, model, headlines, clock, book, llm.language, stop)
+            peers = MorningPeers(store, data, execution, clock, config.rewrite)
+            desks[day] = ReportDesk(store, data, everyone, model, headlines, peers, clock, book, llm.language, stop)
         said = RunLog(context.log.info)
         make, many = _Work(desks, said).make, llm.concurrency
         events = fan_out(context, make, keys=keys, max_workers=many, stop=stop, describe_failure=lake_failure)

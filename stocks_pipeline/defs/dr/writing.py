@@ -1,12 +1,12 @@
 """One report: from stored bars to a durable file, step by step, free of Dagster.
 
 What belongs here: `ReportDesk`, the work behind one `ticker_reports` partition, and its order. What does not: facts,
-prose, verdicts and pictures (domain/reports/), which news there are (morning_news.py), the model
-(upstream/narrator.py), events (reports.py).
+prose, verdicts and pictures (domain/reports/), which news and peers there are (morning_news.py, morning_peers.py), the
+model (upstream/narrator.py), events (reports.py).
 
-The order is the seed's, with its fault mended: job in progress → facts → news → model → verdict → chart → files, the
-payload last → job completed. A report that the verifier refuses is not written; the model is told what was wrong and
-asked once more.
+The order is the seed's, with its fault mended: job in progress → facts → peers → news → model → verdict → chart →
+files, the payload last → job completed. A report that the verifier refuses is not written; the model is told what was
+wrong and asked once more.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from stocks_pipeline.defs.dr.data import expected_session
 from stocks_pipeline.defs.dr.job_book import JobBook
 from stocks_pipeline.defs.dr.morning import MorningData, NoDataError
 from stocks_pipeline.defs.dr.morning_news import MorningNews
+from stocks_pipeline.defs.dr.morning_peers import MorningPeers, Others
 from stocks_pipeline.defs.dr.telling import Model, Telling
 from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.domain.news import NewsItem
@@ -61,6 +62,16 @@ class Written:
 
 
 @dataclass(frozen=True)
+class _Stored:
+    """What the lake has of one ticker, and whom it is compared with."""
+
+    ticker: Ticker
+    bars: Any
+    company: Mapping[str, Any]
+    others: Others
+
+
+@dataclass(frozen=True)
 class ReportDesk:
     """Writes the reports of one morning and execution. Its methods run in many threads."""
 
@@ -69,6 +80,7 @@ class ReportDesk:
     tickers: Mapping[str, Ticker]
     model: Model
     news: MorningNews
+    peers: MorningPeers
     clock: Clock
     book: JobBook
     language: str = "en"
@@ -112,12 +124,11 @@ class ReportDesk:
 
     def _write(self, ticker: Ticker) -> Written:
         seconds: dict[str, float] = {}
-        bars, company = self._timed(seconds, "fetch_data", lambda: self.data.of(ticker.dr))
-        news, news_error = self._timed(seconds, "news", lambda: self._headlines(ticker, bars, company))
-        sheet = self._facts(ticker, bars, company, news)
-        told = Telling(
-            self.model, self.book.get(ticker.dr), sheet, self._check(ticker, sheet, bars, company, news), self.language
-        )
+        stored = self._timed(seconds, "fetch_data", lambda: self._of(ticker))
+        news, news_error = self._timed(seconds, "news", lambda: self._headlines(stored))
+        sheet, bars = self._facts(stored, news), stored.bars
+        check = self._check(stored, sheet, news)
+        told = Telling(self.model, self.book.get(ticker.dr), sheet, check, self.language)
         self._timed(seconds, "ai_analysis", lambda: told.narrate(self.stop))
         svg, png = self._timed(seconds, "chart", lambda: self._chart(sheet, bars))
         payload = build_payload(
@@ -140,40 +151,39 @@ class ReportDesk:
         seconds[step] = self.clock.monotonic() - started
         return made
 
-    def _headlines(
-        self, ticker: Ticker, bars: Any, company: Mapping[str, Any]
-    ) -> tuple[tuple[NewsItem, ...], str | None]:
+    def _of(self, ticker: Ticker) -> _Stored:
+        bars, company = self.data.of(ticker.dr)
+        return _Stored(ticker, bars, company, self.peers.of(ticker.dr, bars))
+
+    def _headlines(self, stored: _Stored) -> tuple[tuple[NewsItem, ...], str | None]:
         """The newest headlines by the morning; news that cannot be had is said, not invented."""
 
         def answered() -> bool:
-            return self.model.answered(messages(self._facts(ticker, bars, company, ()), language=self.language))
+            return self.model.answered(messages(self._facts(stored, ()), language=self.language))
 
-        return self.news.of(ticker, answered, self.stop)
+        return self.news.of(stored.ticker, answered, self.stop)
 
-    def _facts(self, ticker: Ticker, bars: Any, company: Mapping[str, Any], news: Sequence[NewsItem]) -> FactSheet:
-        source = layout.ticker_data_key(self.day, ticker.dr)
-        return build_facts(ticker, bars, company, self.data.histories(), news, as_of=self.day, source=source)
+    def _facts(self, stored: _Stored, news: Sequence[NewsItem]) -> FactSheet:
+        source = layout.ticker_data_key(self.day, stored.ticker.dr)
+        peers = stored.others.histories
+        return build_facts(stored.ticker, stored.bars, stored.company, peers, news, as_of=self.day, source=source)
 
-    def _check(
-        self, ticker: Ticker, sheet: FactSheet, bars: Any, company: Mapping[str, Any], news: Sequence[NewsItem]
-    ) -> Callable[[Narrative], "Verdict"]:
+    def _check(self, stored: _Stored, sheet: FactSheet, news: Sequence[NewsItem]) -> Callable[[Narrative], "Verdict"]:
         """The verifier over what is stored of this ticker."""
         from stocks_pipeline.domain.reports.verifier import verify
 
         def check(narrative: Narrative) -> "Verdict":
-            evidence = [asdict(one) for one in narrative.evidence]
-            peers = {name: table for name, table in self.data.tables().items() if name != ticker.dr}
             return verify(
                 narrative.text,
-                evidence,
+                [asdict(one) for one in narrative.evidence],
                 sheet.to_dict(),
-                bars,
-                peers,
-                company,
+                stored.bars,
+                stored.others.tables,
+                stored.company,
                 news,
                 self.language,
-                ticker=asdict(ticker),
-                names=[one.name for one in self.tickers.values() if one.dr != ticker.dr],
+                ticker=asdict(stored.ticker),
+                names=[one.name for one in self.tickers.values() if one.dr != stored.ticker.dr],
             )
 
         return check

@@ -198,7 +198,7 @@ def _peers(book: Book, past: History, others: Mapping[str, Any]) -> None:
         book.put(f"peer_{place}", peer.name)
         book.put(f"peer_{place}_correlation", peer.correlation)
     if not found:
-        book.absent["peer_1"] = f"none of {len(others)} others moved with it over three months (|r| of 0.3 or more)"
+        book.absent["peer_1"] = "no other ticker moved with it over three months (|r| of 0.3 or more)"
 
 
 def _day(number: int) -> date:
