@@ -12,7 +12,7 @@ from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.operations import lateness
 from stocks_pipeline.defs.operations.alerts import Memory, alerts_sensor, open_outbox
 from stocks_pipeline.defs.operations.delivery import CAP_S
-from stocks_pipeline.defs.us.automation import TRY_TAG
+from stocks_pipeline.defs.us.going_on import TRY_TAG
 from stocks_pipeline.domain.alert_facts import LATE_AFTER
 from stocks_pipeline.domain.alerts import Alert, Kind, Severity
 from stocks_pipeline.settings import Settings

@@ -1,16 +1,24 @@
-"""A validation that failed is tried again by itself: later, not for ever, and only what failed."""
+"""A validation is gone on with by itself: later, not for ever, and only with what is open: after a failure, a kill, a
+spent day, or prices that were fetched again.
+"""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from stocks_pipeline.defs.resources import LakeResource
-from stocks_pipeline.defs.us.automation import RETRIES, RETRY_AFTER_S, validation_chain
+from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.automation import validation_chain
+from stocks_pipeline.defs.us.going_on import GOES_ON_S, RETRIES, RETRY_AFTER_S
+from stocks_pipeline.defs.us.reaping import TAG
+from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline_tests.fakes import FakeClock
-from stocks_pipeline_tests.validation_desk import ValidationDesk, down, validation_desk
+from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
 
 SYMBOLS = [f"S{number:02}" for number in range(20)]
 
@@ -23,13 +31,24 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Validation
         yield found
 
 
-def retries(desk: ValidationDesk, later_s: float = RETRY_AFTER_S + 5) -> list[dg.RunRequest]:
-    """The runs that the chain starts anew, so long after now."""
+def again(desk: ValidationDesk, why: str, later_s: float) -> list[dg.RunRequest]:
+    """The runs that the chain starts for that reason, so long after now."""
     clock = FakeClock(datetime.now(UTC).timestamp() + later_s)
     lake = {"lake": LakeResource(root=str(desk.root))}
     with dg.build_sensor_context(desk.instance, repository_def=desk.repository, resources=lake) as context:
         asked = validation_chain(clock).evaluate_tick(context).run_requests or []
-    return [request for request in asked if "retry" in (request.run_key or "")]
+    return [request for request in asked if f"-{why}-" in (request.run_key or "")]
+
+
+def retries(desk: ValidationDesk, later_s: float = RETRY_AFTER_S + 5) -> list[dg.RunRequest]:
+    return again(desk, "retry", later_s)
+
+
+def tomorrow_s(days: int = 1) -> float:
+    """Seconds from now until a little after the vendor's next day, or a later one, has begun."""
+    present = datetime.now(UTC)
+    midnight = present.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
+    return (midnight - present).total_seconds() + 120
 
 
 def tried(desk: ValidationDesk, request: dg.RunRequest) -> bool:
@@ -71,3 +90,99 @@ def test_what_a_person_healed_meanwhile_is_not_tried(desk: ValidationDesk) -> No
     desk.vendor.script = lambda _s, _n: None
     assert desk.check().success
     assert retries(desk) == []
+
+
+def test_a_spent_day_is_gone_on_with_tomorrow(desk: ValidationDesk) -> None:
+    """D30: not a quarter of an hour later, which would be in vain, but once after 00:00 UTC: what waits is asked for
+    and nothing else, and the session completes; then there is nothing to go on with.
+    """
+    desk.vendor.script = lambda _s, number: down(FailureKind.QUOTA_DAY, "no credits left today") if number else None
+    assert not desk.check().success
+    assert desk.states() == ["completed", "pending", "pending"]
+    assert retries(desk) == again(desk, "resume", 60) == []
+    (request,) = again(desk, "resume", tomorrow_s())
+    assert [r.run_key for r in again(desk, "resume", tomorrow_s() + 3600)] == [request.run_key]
+    desk.vendor.script, desk.vendor.asked = (lambda _s, _n: None), []
+    assert tried(desk, request)
+    assert desk.vendor.asked == [tuple(SYMBOLS[8:16]), tuple(SYMBOLS[16:20])]
+    assert desk.session().status == "completed"
+    assert again(desk, "resume", tomorrow_s()) == []
+
+
+def test_symbols_put_off_are_gone_on_with_tomorrow(desk: ValidationDesk) -> None:
+    """Though every batch of them is complete; one that the vendor does not know is not asked for every night."""
+    answers = {"S05": down(FailureKind.RATE, "no credits left", "S05"), "S06": down(FailureKind.PERMANENT, "?", "S06")}
+    desk.vendor.script = lambda symbols, _: answers if "S05" in symbols else None
+    assert desk.check().success
+    (request,) = again(desk, "resume", tomorrow_s())
+    desk.vendor.script = lambda symbols, _: {"S06": answers["S06"]} if "S06" in symbols else None
+    assert tried(desk, request)
+    assert again(desk, "resume", tomorrow_s()) == []
+
+
+def test_an_old_session_is_not_gone_on_with(desk: ValidationDesk) -> None:
+    """Three days after it was opened it is a person's."""
+    desk.vendor.script = lambda _s, _n: down(FailureKind.AUTH, "wrong key")
+    assert not desk.check().success
+    assert len(again(desk, "resume", tomorrow_s(2))) == 1
+    assert again(desk, "resume", GOES_ON_S + 60) == []
+
+
+def killed(desk: ValidationDesk, **tags: str) -> None:
+    """A run of results whose process died while it asked for the second batch."""
+    desk.check(range(1))
+    desk.book().start(1)
+    tags = {TAG: SessionPlace(US.name, DAY).record, **tags}
+    run = desk.instance.create_run_for_job(desk.repository.get_job("us_validation_results"), tags=tags)
+    desk.instance.report_run_failed(run, message="Its process died.")
+
+
+@pytest.mark.parametrize("tags", [{}, {"stocks/chain": "foreground"}], ids=["daemon", "command"])
+def test_a_killed_session_is_gone_on_with(desk: ValidationDesk, tags: dict[str, str]) -> None:
+    """D36: also that of a command: its person may be gone as well. What it had checked is not asked for again."""
+    killed(desk, **tags)
+    assert again(desk, "retry", 60) == []
+    (request,) = retries(desk)
+    desk.vendor.asked = []
+    assert tried(desk, request)
+    assert desk.vendor.asked == [tuple(SYMBOLS[8:16]), tuple(SYMBOLS[16:20])]
+    assert desk.session().status == "completed"
+
+
+def test_a_command_that_failed_told_a_person(desk: ValidationDesk) -> None:
+    """It is not tried again behind their back within the hour."""
+    desk.vendor.script = lambda _s, _n: down()
+    assert not desk.check(**{"stocks/chain": "foreground"}).success
+    assert retries(desk) == []
+
+
+def test_what_a_person_stopped_is_left_alone(desk: ValidationDesk) -> None:
+    """Ctrl-C in the first batch: neither later nor tomorrow."""
+
+    def stop(_symbols: object, _number: int) -> None:
+        raise Cancelled("stopped")
+
+    desk.vendor.script = stop
+    assert not desk.check(**{"stocks/chain": "foreground"}).success
+    assert desk.states() == ["pending"] * 3
+    assert retries(desk) == again(desk, "resume", tomorrow_s()) == []
+
+
+def test_prices_fetched_again_are_checked_again(desk: ValidationDesk) -> None:
+    """A day that is merged anew after it was compared starts one run, which asks for what changed."""
+
+    def merged() -> None:
+        event = dg.AssetMaterialization(US.key("daily_prices"), partition=DAY.isoformat())
+        desk.instance.report_runless_asset_event(event)
+
+    desk.stock(SYMBOLS, spoilt={"S03": 1.05})
+    merged()
+    assert desk.check().success
+    assert again(desk, "healed", 60) == []
+    desk.stock(SYMBOLS)
+    merged()
+    (request,) = again(desk, "healed", 60)
+    desk.vendor.asked = []
+    assert tried(desk, request)
+    assert desk.vendor.asked == [("S03",)]
+    assert again(desk, "healed", 60) == []

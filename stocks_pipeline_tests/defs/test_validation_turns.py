@@ -94,16 +94,17 @@ def test_a_completed_batch_without_results_is_open(desk: ValidationDesk) -> None
 
 
 def test_the_book_of_a_session_is_that_sessions(desk: ValidationDesk) -> None:
-    """Every change that a replaced session asks for is refused; to abandon it changes nothing."""
+    """Every change that a replaced session asks for is refused; its run's death is none of the new one."""
     desk.open()
-    book = desk.book().of(desk.session())
+    book, before = desk.book().of(desk.session()), desk.clock.now()
+    desk.clock.advance(1.0)
     desk.open(anew=True)
     for change in (book.start, book.complete, lambda n: book.fail(n, "late"), lambda n: book.put_back(n, "late")):
         with pytest.raises(ReplacedError):
             change(0)
     with pytest.raises(ReplacedError):
         book.stored(lambda: pytest.fail("stored"))
-    assert not book.abandon("dead")
+    assert not desk.book().abandon("its run died", before)
     assert {batch.status for batch in desk.session().batches} == {State.PENDING}
 
 

@@ -17,7 +17,7 @@ from dagster._core.storage.asset_check_execution_record import (  # 1.13: no pub
 )
 
 from stocks_pipeline.defs.us import US
-from stocks_pipeline.defs.us.automation import TRY_TAG
+from stocks_pipeline.defs.us.going_on import TRY_TAG
 from stocks_pipeline.defs.us.reaping import TAG as SESSION_TAG
 from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, day_of
 from stocks_pipeline.storage.validation_keys import parse_validation_session_key

@@ -1,6 +1,6 @@
 """What runs by itself for the validation: the schedule, and the chain from session to results to summary.
 
-What belongs here: jobs, schedule, sensor. What does not: the stages.
+What belongs here: jobs, schedule, sensor. What does not: the stages, and which sessions are gone on with (going_on.py).
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,12 @@ from stocks_pipeline.defs.chain import MEMORY_S, batch_range_tags
 from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.going_on import TRY_TAG, Again, gone_on_with
 from stocks_pipeline.defs.us.reaping import died, reap_sessions
 from stocks_pipeline.partitions import parse_batch_key
 
 SESSION, RESULTS = US.key("validation_batches"), US.key("validation_results")
 
-RETRIES, RETRY_AFTER_S = 2, 900.0
-"""How often a run of results that failed is started anew, and how long after its end: outages pass within minutes."""
-
-TRY_TAG = "stocks/try"
 _RANGE = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 session_job = dg.define_asset_job(
@@ -63,21 +60,22 @@ def us_validation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
 
 
 def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
-    """Results when a session was opened, the summary when they ended, well or badly, and failed ones once more."""
+    """Results when a session was opened, the summary when they ended, and another run where one brings more."""
 
     @dg.sensor(
         name="us_validation_chain",
         jobs=[results_job, summary_job],
         minimum_interval_seconds=CHAIN_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Checks a session that was opened, sums it up, retries what failed, fails what a dead run left.",
+        description="Checks a session that was opened, sums it up, goes on with what failed, waited or was healed.",
     )
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         present = clock or SystemClock()
         now = present.time()
         for place in reap_sessions(context.instance, lake.open(), present, now - MEMORY_S):
             context.log.warning(f"{place.record}: its run died; it failed, and can be gone on with")
-        hops = [*_results(context.instance, now), *_summaries(context.instance, now), *_retries(context.instance, now)]
+        again = map(_again, gone_on_with(context.instance, lake.open(), present))
+        hops = [*_results(context.instance, now), *_summaries(context.instance, now), *again]
         yield from hops
         if not hops:
             yield dg.SkipReason("No session was opened and no check ended in the last day and a half.")
@@ -110,7 +108,7 @@ def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunReque
     """One summary for each run of results that ended; those of the foreground only where they had no time for it."""
     ended = ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S)
     found = {(day, run.run_id) for run in ended for day in _days(run)}
-    found |= {(place.day, run_id) for run_id, place in died(instance, now - MEMORY_S).items() if not place.adhoc}
+    found |= {(dead.place.day, dead.run_id) for dead in died(instance, now - MEMORY_S) if not dead.place.adhoc}
     for day, run_id in sorted(found):
         yield dg.RunRequest(
             run_key=f"us-validation-summary-{day}-{run_id}",
@@ -120,21 +118,13 @@ def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunReque
         )
 
 
-def _retries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunRequest]:
-    """The newest run of results of each day, once more where it failed: what was checked is only logged again."""
-    newest: dict[date, tuple[float, dg.DagsterRun]] = {}
-    for run in ended_runs(instance, results_job.name, RESULTS, now - MEMORY_S):
-        record = instance.get_run_record_by_id(run.run_id)
-        ended = (record and record.end_time) or now
-        for day in _days(run):
-            newest[day] = max(newest.get(day, (0.0, run)), (ended, run), key=lambda found: found[0])
-    for ended, run in newest.values():
-        tries = int(run.tags.get(TRY_TAG, "1"))
-        if run.status is dg.DagsterRunStatus.FAILURE and tries <= RETRIES and ended + RETRY_AFTER_S <= now:
-            about = {name: run.tags[name] for name in _RANGE if name in run.tags}
-            tags = {"source": "chain", "triggered_by": "us_validation_chain", TRY_TAG: str(tries + 1)}
-            key = f"us-validation-retry-{run.run_id}"
-            yield dg.RunRequest(run_key=key, job_name=results_job.name, tags={**about, **tags, "execution_name": key})
+def _again(again: Again) -> dg.RunRequest:
+    """Another run over all batches of a session."""
+    about = batch_range_tags(again.day, range(again.batches))
+    tags = {"source": "chain", "triggered_by": "us_validation_chain", TRY_TAG: str(again.tries)}
+    return dg.RunRequest(
+        run_key=again.key, job_name=results_job.name, tags={**about, **tags, "execution_name": again.key}
+    )
 
 
 def _days(run: dg.DagsterRun) -> list[date]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.us.own_prices import OwnPrices
 from stocks_pipeline.defs.us.results import Verdict, read_verdicts, write_verdicts
-from stocks_pipeline.defs.us.session_book import ReplacedError, SessionBook
+from stocks_pipeline.defs.us.session_book import STOPPED, ReplacedError, SessionBook
 from stocks_pipeline.domain.calendars import Calendar
 from stocks_pipeline.domain.plans import LARGEST_REQUEST
 from stocks_pipeline.domain.validation import validate
@@ -30,8 +30,6 @@ from stocks_pipeline.upstream.limits import Cancelled
 SOURCE = "twelvedata"
 MARGIN_DAYS = 5
 """Calendar days asked for beyond the lookback, so that a holiday does not leave nothing to compare."""
-STOPPED = "the run was stopped"
-"""Why a batch waits that somebody stopped; nobody goes on with it unasked."""
 
 _WAITING = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})
 """Nothing is wrong with a batch that meets these: it waits for a key, or for tomorrow."""

@@ -4,6 +4,7 @@ What belongs here: which run works on which session, and ending what a dead one 
 processes (defs/operations/dead_runs.py and Dagster's run monitoring do) and the record (session_book.py).
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,7 +21,7 @@ TAG: Final = "stocks/validation_session"
 
 DIED: Final = "its run died (killed, out of memory, a reboot); what was stored stays"
 
-_ALIVE: Final = [
+ALIVE: Final = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -34,22 +35,41 @@ def claim(instance: dg.DagsterInstance, run_id: str, place: SessionPlace) -> Non
     instance.add_run_tags(run_id, {TAG: place.record})
 
 
-def died(instance: dg.DagsterInstance, since: float) -> dict[str, SessionPlace]:
-    """Runs that worked on a session and ended after `since` (unix seconds) without saying why: id -> their session."""
+@dataclass(frozen=True)
+class Dead:
+    """A run whose process died, the session it worked on, and when it began."""
+
+    run_id: str
+    place: SessionPlace
+    began: datetime
+
+
+def died(instance: dg.DagsterInstance, since: float) -> list[Dead]:
+    """Runs that worked on a session and ended after `since` (unix seconds) without saying why, newest first."""
     after = datetime.fromtimestamp(since, UTC)
     wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=after)
-    runs = [record.dagster_run for record in instance.get_run_records(wanted, limit=LOOK_BACK)]
-    ours = {run.run_id: parse_validation_session_key(run.tags[TAG]) for run in runs if TAG in run.tags}
-    # A step that failed has settled its batches; a process that died had no time to.
-    return {run_id: place for run_id, place in ours.items() if not instance.get_run_stats(run_id).steps_failed}
+    return [
+        Dead(run.run_id, parse_validation_session_key(run.tags[TAG]), record.create_timestamp)
+        for record in instance.get_run_records(wanted, limit=LOOK_BACK)
+        if TAG in (run := record.dagster_run).tags and ended_silently(instance, run.run_id)
+    ]
+
+
+def ended_silently(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether no step of it failed: one that did has settled its batches; a process that died had no time to."""
+    return not instance.get_run_stats(run_id).steps_failed
 
 
 def reap_sessions(instance: dg.DagsterInstance, lake: Lake, clock: Clock, since: float) -> list[SessionPlace]:
     """End the sessions that dead runs left open, unless another run is at work on them; which those were."""
-    left = dict.fromkeys(died(instance, since).values())
-    return [place for place in left if not _at_work(instance, place) and SessionBook(lake, place, clock).abandon(DIED)]
+    left = {dead.place: dead.began for dead in reversed(died(instance, since))}
+    return [
+        place
+        for place, began in left.items()
+        if not _at_work(instance, place) and SessionBook(lake, place, clock).abandon(DIED, began)
+    ]
 
 
 def _at_work(instance: dg.DagsterInstance, place: SessionPlace) -> bool:
-    wanted = dg.RunsFilter(tags={TAG: place.record}, statuses=_ALIVE)
+    wanted = dg.RunsFilter(tags={TAG: place.record}, statuses=ALIVE)
     return bool(instance.get_run_records(wanted, limit=1))

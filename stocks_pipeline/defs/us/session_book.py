@@ -9,6 +9,7 @@ under way, so every change is made alone with the record, and by the session's i
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from stocks_pipeline.clock import Clock
@@ -18,6 +19,9 @@ from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.storage.lake import Conflict, KeyMissing, Lake
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.wording import counted
+
+STOPPED = "the run was stopped"
+"""Why a batch waits that somebody stopped; nobody goes on with it unasked."""
 
 WRITES = 5
 """How often a change is made anew on S3 because another process wrote the record meanwhile."""
@@ -132,12 +136,15 @@ class SessionBook:
         """The batch waits: no credits today, no key, or the run was stopped."""
         return self._move(batch, lambda found: found.put_back(reason))
 
-    def abandon(self, reason: str) -> bool:
-        """Whoever worked on it is gone: what is not completed failed, for that reason. False: nothing was open."""
+    def abandon(self, reason: str, began: datetime) -> bool:
+        """Whoever worked on it since `began` is gone: what is not completed failed, for that reason.
+
+        False: nothing was open, or the day's session is one that was opened since, which is none of theirs.
+        """
 
         def abandoned() -> bool:
             session, now = self._standing(), self.clock.now()
-            if session.completed_at is not None:
+            if session.completed_at is not None or (session.created_at > began and not self.place.adhoc):
                 return False
             for batch in session.batches:
                 if batch.status in {State.PENDING, State.PROCESSING}:
@@ -147,7 +154,7 @@ class SessionBook:
 
         try:
             return self._alone(abandoned)
-        except (KeyMissing, ReplacedError):
+        except KeyMissing:
             return False
 
     def stored(self, store: Callable[[], Found]) -> Found:
