@@ -53,6 +53,7 @@ class Verdict:
     passed: bool = True
     findings: tuple[Problem, ...] = ()
     numbers_checked: int = 10
+    doubts: tuple[Problem, ...] = ()
 
 
 COSTS = Costs("vendor/model", 1, 1000, 400, Decimal("0.0065"))

@@ -17,7 +17,7 @@ from stocks_pipeline.domain.reports.verifier_events import events
 from stocks_pipeline.domain.reports.verifier_feats import feats
 from stocks_pipeline.domain.reports.verifier_levels import levels
 from stocks_pipeline.domain.reports.verifier_periods import periods
-from stocks_pipeline.domain.reports.verifier_plain import plain
+from stocks_pipeline.domain.reports.verifier_plain import doubts
 from stocks_pipeline.domain.reports.verifier_sentences import sentences
 from stocks_pipeline.domain.reports.verifier_series import Bars
 from stocks_pipeline.domain.reports.verifier_shapes import Shapes
@@ -108,10 +108,10 @@ def problems(template: str, known: dict[str, Known] | None = None, closes: Seque
     found = list(sentences(masked, spans))
     numeric = [span for span in spans if UNITS[span.fact] not in {"text", "date"}]
     return [
-        *claims(found, UNITS),
+        *claims(found, UNITS, values),
         *directions(found, UNITS, values),
         *periods(found, UNITS),
-        *plain(found),
+        *doubts(found, text),
         *untold(found, UNITS, values),
         *levels(found, values),
         *feats(found, values, shapes(closes)),

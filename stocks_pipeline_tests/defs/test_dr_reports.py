@@ -36,6 +36,8 @@ from stocks_pipeline_tests.morning_desk import (
 __all__ = ["morning"]
 BAD = {**GOOD, "key_takeaways": ["The shares closed at {close}.", "Analysts see the price at 999.99 soon."]}
 """An answer with a number of its own."""
+DOUBTED = {**GOOD, "key_takeaways": ["The shares closed at {close}.", "The rally is catching its breath."]}
+"""An answer with a sentence that nothing stored confirms or denies."""
 
 
 @pytest.fixture
@@ -270,6 +272,32 @@ def test_an_answer_refused_once_is_corrected_with_the_findings(desk: MorningDesk
     assert desk.payload("DBS19")["api_costs"]["usd"] == str(2 * COST)
     assert desk.payload("DBS19")["tries"] == 2
     assert desk.metadata("NVDA19")["tries"] == 1
+
+
+def test_a_doubt_costs_no_second_answer_and_is_shown(desk: MorningDesk) -> None:
+    """A sentence that nothing stored confirms refuses nothing: payload, page and check tell of it; it is paid once."""
+    desk.model.script = lambda subject, _: DOUBTED if subject == "DBS19" else None
+    done = desk.write()
+    assert desk.metadata("DBS19")["tries"] == 1
+    assert [one["text"] for one in desk.payload("DBS19")["verdict"]["doubts"]] == ["The rally is catching its breath."]
+    assert desk.metadata("DBS19")["sentences_not_verified"] == "The rally is catching its breath."
+    assert "## Not verified" in desk.lake.read(layout.report_key(DAY, "DBS19", "md")).decode()
+    counts = [
+        check.metadata["sentences_not_verified"].value
+        for check in done.get_asset_check_evaluations()
+        if check.partition and check.check_name == "numbers_grounded" and check.passed
+    ]
+    assert sorted(str(count) for count in counts) == ["0"] * (len(ACTIVE) - 1) + ["1"]
+
+
+def test_a_doubt_beside_a_finding_is_told_with_it(desk: MorningDesk) -> None:
+    """Where the answer is asked for again anyway, the model hears of its doubtful sentences too."""
+    takeaways = ["The dividend was cut.", "The rally is catching its breath."]
+    wrong = {**GOOD, "key_takeaways": takeaways}
+    desk.model.script = lambda subject, number: wrong if (subject, number) == ("DBS19", 0) else None
+    assert desk.write().success
+    _, second = [messages for subject, _, messages in desk.model.asked if subject == "DBS19"]
+    assert "- doubt: " in second[-1]["content"]
 
 
 def test_an_answer_refused_twice_is_malformed_and_forgotten(desk: MorningDesk) -> None:

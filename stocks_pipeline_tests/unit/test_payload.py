@@ -98,14 +98,24 @@ def test_money_is_text_without_exponent() -> None:
     assert _payload(costs=replace(COSTS, usd=Decimal("1E-7")))["api_costs"]["usd"] == "0.0000001"
 
 
-def test_findings_are_kept() -> None:
-    """A verdict's findings are stored with their place and reason."""
-    verdict = Verdict(passed=False, findings=(Problem("value", 7, "8", "is 9"),))
+def test_findings_and_doubts_are_kept() -> None:
+    """A verdict's findings and doubts are stored with their place and reason."""
+    doubt = Problem("doubt", 9, "It hums.", "no value")
+    verdict = Verdict(passed=False, findings=(Problem("value", 7, "8", "is 9"),), doubts=(doubt,))
     assert _payload(verdict=verdict)["verdict"] == {
         "passed": False,
         "numbers_checked": 10,
         "findings": [{"kind": "value", "at": 7, "text": "8", "why": "is 9"}],
+        "doubts": [{"kind": "doubt", "at": 9, "text": "It hums.", "why": "no value"}],
     }
+
+
+def test_markdown_lists_what_is_not_verified() -> None:
+    """A reader sees each doubtful sentence under a heading of its own, and no heading where there is none."""
+    doubted = markdown(_payload(verdict=Verdict(doubts=(Problem("doubt", 9, "It hums.", "no value"),))))
+    assert "## Not verified" in doubted
+    assert "\n- It hums.\n" in doubted
+    assert "Not verified" not in markdown(_payload())
 
 
 def test_a_number_that_is_none_is_refused() -> None:

@@ -89,6 +89,16 @@ def test_a_refused_number_costs_faithfulness() -> None:
     assert (on_span.value or 10) < 10
 
 
+def test_a_doubt_costs_a_little_faithfulness_and_nothing_else() -> None:
+    """A sentence that nothing stored confirms lowers faithfulness; it contradicts nothing and is no fault of format."""
+    good = score_report(_narrative(), sheet(), Verdict())
+    doubted = score_report(_narrative(), sheet(), Verdict(doubts=(Problem("doubt", 80),)))
+    assert (doubted["faithfulness"].value or 10) < (good["faithfulness"].value or 0)
+    assert doubted["faithfulness"].parts[-1].why.endswith("1 sentences not verified")
+    for name in ("consistency", "compliance"):
+        assert doubted[name].value == good[name].value
+
+
 def test_nothing_checked_is_no_faith() -> None:
     """A verifier that found no number gives no faithfulness, hence no overall score: never a full mark or a 5."""
     scores = score_report(_narrative(), sheet(), Verdict(numbers_checked=0))

@@ -150,6 +150,7 @@ def report_metadata(written: "Written") -> dict[str, Any]:
             ]
         ),
         "numbers_checked": payload["verdict"]["numbers_checked"],
+        "sentences_not_verified": "\n".join(one["text"] for one in payload["verdict"]["doubts"]) or "none",
         "tries": written.tries,
         "news": written.news_error or f"{len(payload['news_items'])} headlines",
         "cost_usd": float(Decimal(usd)) if usd is not None else "not told by the provider",
@@ -172,8 +173,13 @@ def _checks(written: "Written") -> list[PartitionCheck]:
         PartitionCheck(
             "numbers_grounded",
             bool(verdict["passed"] and verdict["numbers_checked"]),
-            metadata={"numbers_checked": verdict["numbers_checked"], "answers_asked_for": written.tries},
-            description=f"{verdict['numbers_checked']} numbers, dates and names verified.",
+            metadata={
+                "numbers_checked": verdict["numbers_checked"],
+                "sentences_not_verified": len(verdict["doubts"]),
+                "answers_asked_for": written.tries,
+            },
+            description=f"{verdict['numbers_checked']} numbers, dates and names verified; "
+            f"{len(verdict['doubts'])} sentences without a value could not be.",
         ),
         PartitionCheck(
             "sections_complete", len(sections) >= wanted, metadata={"sections": len(sections), "expected": wanted}

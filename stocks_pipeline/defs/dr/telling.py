@@ -91,7 +91,10 @@ class Telling:
         )
 
     def _read(self, answer: "Answer") -> Sequence[Any]:
-        """What is wrong with the answer; nothing, and it has become the narrative."""
+        """What is wrong with the answer; nothing, and it has become the narrative.
+
+        Doubts alone ask for no second answer; beside a finding they are told with it.
+        """
         draft, flaws = read_answer(answer.content, has_news="news_1" in self.sheet.facts)
         if draft is None:
             return flaws
@@ -100,7 +103,7 @@ class Telling:
             return flaws
         verdict = self.check(narrative)
         if not verdict.passed:
-            return verdict.findings
+            return (*verdict.findings, *verdict.doubts)
         self.narrative, self.verdict = narrative, verdict
         return ()
 

@@ -4,7 +4,8 @@ What belongs here: the keys, and turning what the stages made into JSON types. W
 (page.py, render.py). The same input gives the same bytes.
 
 The seed's keys: narrative_report, chart_base64, user_facing_scores, timing_metrics {fetch_data, news, ai_analysis,
-chart} in seconds, api_costs. Ours: evidence, facts, verdict, score_parts and the report's own data.
+chart} in seconds, api_costs. Ours: evidence, facts, verdict (whose doubts are the sentences not verified), score_parts
+and the report's own data.
 """
 
 import base64
@@ -74,6 +75,8 @@ class Verdict(Protocol):
     def findings(self) -> Sequence[Problem]: ...
     @property
     def numbers_checked(self) -> int: ...
+    @property
+    def doubts(self) -> Sequence[Problem]: ...
 
 
 def build_payload(  # noqa: PLR0913  what five stages made, each by its name
@@ -93,7 +96,6 @@ def build_payload(  # noqa: PLR0913  what five stages made, each by its name
     Raises:
         KeyError: the sheet lacks the facts that head a report (ticker, company_name, session).
     """
-    findings = [{"kind": one.kind, "at": one.at, "text": one.text, "why": one.why} for one in verdict.findings]
     return {
         "ticker": sheet.facts["ticker"].value,
         "company_name": sheet.facts["company_name"].value,
@@ -107,12 +109,21 @@ def build_payload(  # noqa: PLR0913  what five stages made, each by its name
         "timing_metrics": {name: _seconds(value) for name, value in asdict(timings).items()},
         "api_costs": {**asdict(costs), "usd": None if costs.usd is None else format(costs.usd, "f")},
         "evidence": [asdict(one) for one in narrative.evidence],
-        "verdict": {"passed": verdict.passed, "numbers_checked": verdict.numbers_checked, "findings": findings},
+        "verdict": _verdict(verdict),
         "news_items": [{**asdict(item), "published_at": _utc(item.published_at)} for item in news],
         "score_parts": explained(scores),
         "facts": sheet.to_dict(),
         "chart_base64": base64.b64encode(chart_png).decode("ascii"),
     }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    checked = {"passed": verdict.passed, "numbers_checked": verdict.numbers_checked}
+    return checked | {"findings": _problems(verdict.findings), "doubts": _problems(verdict.doubts)}
+
+
+def _problems(found: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [{"kind": one.kind, "at": one.at, "text": one.text, "why": one.why} for one in found]
 
 
 def payload_json(payload: Mapping[str, Any]) -> bytes:
@@ -131,6 +142,9 @@ def markdown(payload: Mapping[str, Any], *, chart: str | None = None) -> str:
     parts = [heading, *([f"![Price chart]({chart})"] if chart else []), rest.strip()]
     parts.append("## Scores\n\n" + "\n".join(_score_rows(payload["score_parts"])))
     parts.append("## Where the figures come from\n\n" + "\n".join(_source_rows(payload["evidence"], sheet)))
+    if doubts := payload["verdict"]["doubts"]:
+        rows = [f"- {one['text']}" for one in doubts]
+        parts.append("## Not verified\n\nNothing stored confirms or denies these sentences:\n\n" + "\n".join(rows))
     cost = payload["api_costs"]["usd"]
     paid = f"{cost} USD" if cost is not None else "at a cost the provider did not tell"
     if note := sheet.currency_note:

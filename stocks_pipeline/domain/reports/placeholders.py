@@ -1,7 +1,8 @@
 """The injector: puts the facts into the model's prose and says where each one stands.
 
 What belongs here: filling placeholders, the order of sections, evidence. What does not: what prose may hold (prose.py),
-how a fact looks (display.py), the check of the result (verifier.py, which shares no code with this side).
+how a fact looks (display.py), whether a value is called what it is and the rest of the check of the result
+(verifier.py, which shares no code with this side).
 
 Nothing is mended in silence: a draft either becomes a narrative or comes back with a flaw for each fault.
 """
@@ -28,7 +29,6 @@ HEADING = ("ticker", "company_name", "session")
 """Facts that the first line needs."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 _LINK = re.compile(r"(?<=\w)(:)(?=//)|(?<=\bwww)(\.)|(?<=\S)(@)(?=\S)", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,3 @@ def _flaws(where: str, text: str, sheet: FactSheet, language: str) -> Iterator[F
             yield Flaw.of("absent", where, f"{{{name}}}", f"has no value ({sheet.absent[name]}): leave it out")
         elif name not in sheet.facts:
             yield Flaw.of("placeholder", where, f"{{{name}}}", "no such fact: use only the names listed")
-    if language == "en":
-        yield from _unclaimed(where, text, sheet)
-
-
-def _unclaimed(where: str, text: str, sheet: FactSheet) -> Iterator[Flaw]:
-    """Facts whose sentence does not say what they are."""
-    start = 0
-    for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
-        sentence, start = text[start:end], end
-        words = PLACEHOLDER.sub(" ", sentence).lower()
-        for name in PLACEHOLDER.findall(sentence):
-            claims = sheet.facts[name].claims if name in sheet.facts else ()
-            if claims and not any(re.search(rf"\b{re.escape(claim)}\b", words) for claim in claims):
-                wanted = ", ".join(claims[:6])
-                yield Flaw.of("claim", where, f"{{{name}}}", f"its sentence must say what it is, with one of: {wanted}")

@@ -44,7 +44,9 @@ _DATE = re.compile(
 _MARKUP = re.compile(
     r"<|>|&#?\w+;|[`*_\[\]|\\~^#]|https?:|www\.|\b\w+://|\S@\S|!\[", re.IGNORECASE
 )  # braces are judged with the placeholders
-_DOUBLED = re.compile(rf"{_BLANK}\s?(?:x\b|times\b|shares?\b|points?\b|sessions?\b|days?\b)")
+_DOUBLED = re.compile(
+    rf"{_BLANK}\s?(?:x\b|times\b|shares?\b|points?\b(?! (?:to|towards?|at|out|in)\b)|sessions?\b|days?\b)"
+)
 _THAI_NUMBER = re.compile(
     r"ศูนย์(?!กลาง|รวม)|หนึ่ง|สอง|สาม(?!ารถ|ัญ|ัคคี)|สี่|ห้า(?!ม|ง)|หก(?!ล้ม)|เจ็ด|แปด(?!เปื้อน)|เก้า(?!อี้)|สิบ|ร้อย"
     r"|(?<!สัม)(?<!ผูก)(?<!เกี่ยว)พัน(?!ธ|ผูก)|หมื่น|แสน|ล้าน|ครึ่ง|เท่าตัว"

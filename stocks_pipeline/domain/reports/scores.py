@@ -59,6 +59,8 @@ class Verdict(Protocol):
     def findings(self) -> Sequence[Problem]: ...
     @property
     def numbers_checked(self) -> int: ...
+    @property
+    def doubts(self) -> Sequence[Problem]: ...
 
 
 def score_report(narrative: Narrative, sheet: FactSheet, verdict: Verdict, *, language: str = "en") -> dict[str, Score]:
@@ -136,9 +138,10 @@ def _faithfulness(narrative: Narrative, sheet: FactSheet, verdict: Verdict) -> S
         why = f"{stood} of {checked} stand" if checked else "none in the text"
         parts.append(part(name, TOP * stood / checked if checked else None, weight, why))
     contradictions = sum(problem.kind in _CONTRADICTIONS for problem in verdict.findings)
-    shown = len(narrative.evidence)
-    claim = TOP * max(0.0, 1 - contradictions / shown) if shown else None
-    parts.append(part("claim", claim, 5, f"{contradictions} of {shown} contradicted"))
+    shown, doubts = len(narrative.evidence), len(verdict.doubts)
+    claim = TOP * max(0.0, 1 - (contradictions + doubts) / shown) if shown else None
+    why = f"{contradictions} of {shown} contradicted, {doubts} sentences not verified"
+    parts.append(part("claim", claim, 5, why))
     if not verdict.numbers_checked:
         return Score("faithfulness", None, tuple(parts), "the verifier found no number to check")
     known = [one for one in parts if one.value is not None]

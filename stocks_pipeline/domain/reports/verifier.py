@@ -1,12 +1,18 @@
 """Is every number, date and name of a finished report true? The whole check, sharing no code with the writer.
 
 What belongs here: `verify` and its verdict. What does not: the steps, one module each: verifier_spans (where evidence
-stands), verifier_tokens (what stands outside it), verifier_series and verifier_recompute (facts from bars, by
-formulas of our own), verifier_sources (facts from elsewhere), verifier_sheet (tampering), verifier_display (which
-text shows a value), verifier_claims and verifier_context (what a value is called), verifier_periods (of which span of
-time), verifier_direction and verifier_untold (up and down, with a value and without), verifier_levels (how much),
-verifier_feats and verifier_shapes (records, crossings, runs), verifier_events (what happened), verifier_plain (words
-where no value stands), verifier_layout and verifier_stance (first line, sections, stance).
+stands), verifier_tokens (what stands outside it), verifier_series and verifier_recompute (facts from bars, by formulas
+of our own), verifier_sources (facts from elsewhere), verifier_sheet (tampering), verifier_display (which text shows a
+value), verifier_claims and verifier_context (what a value is called), verifier_periods (of which span of time),
+verifier_direction, verifier_untold and verifier_compared (up and down, with a value and without, above and below),
+verifier_levels (how much), verifier_feats and verifier_shapes (records, crossings, runs), verifier_events (what
+happened), verifier_plain (doubts: words where no value stands), verifier_layout and verifier_stance (first line,
+sections, stance).
+
+A finding refuses: something stored contradicts the report, or it states a number, date, name, direction, comparison,
+stance or event that nothing stored shows. A doubt refuses nothing and asks for no second answer: half of natural
+reports would raise one, and each would cost twice as much. It is stored and shown beside the report ("not verified"),
+lowers its faithfulness score, and is told to the model where a finding has the report written again anyway.
 
 Nothing here imports facts.py, fact_*.py, indicators.py, display.py or the injector, and a test forbids it: an error in
 the writer's code cannot excuse itself.
@@ -21,7 +27,7 @@ tables, which has no list of plain words. An omitted fact is no lie: completenes
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -33,9 +39,9 @@ from stocks_pipeline.domain.reports.verifier_feats import feats
 from stocks_pipeline.domain.reports.verifier_layout import layout
 from stocks_pipeline.domain.reports.verifier_levels import levels
 from stocks_pipeline.domain.reports.verifier_periods import periods
-from stocks_pipeline.domain.reports.verifier_plain import plain
+from stocks_pipeline.domain.reports.verifier_plain import doubts
 from stocks_pipeline.domain.reports.verifier_recompute import peers_of, recompute
-from stocks_pipeline.domain.reports.verifier_sentences import sentences
+from stocks_pipeline.domain.reports.verifier_sentences import Sentence, sentences
 from stocks_pipeline.domain.reports.verifier_series import Bars, read_bars
 from stocks_pipeline.domain.reports.verifier_shapes import Shapes
 from stocks_pipeline.domain.reports.verifier_sheet import UNITS, sheet_problems
@@ -49,11 +55,17 @@ __all__ = ["Problem", "Verdict", "verify"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a report may be shown; if not, every reason. `numbers_checked` counts the values compared."""
+    """Whether a report may be shown; if not, every reason. `numbers_checked` counts the values compared.
+
+    Attributes:
+        findings: What contradicts the stored data or has no ground in them; one is enough to refuse the report.
+        doubts: Sentences that nothing stored can confirm or deny; they refuse nothing and are shown to the reader.
+    """
 
     passed: bool
     findings: tuple[Problem, ...]
     numbers_checked: int
+    doubts: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,8 +104,7 @@ def verify(  # noqa: PLR0913, PLR0917 - everything a report was made of, and who
         company: the vendor's company fields, under the vendor's names.
         news: items with id, title and published_at.
         language: "en" or "th".
-        ticker: the row of the ticker list (dr, yahoo, name, exchange_mic, currency, sector). Without it the sheet's own
-            is believed, but for Yahoo's symbol, which the bars know.
+        ticker: the row of the ticker list. Without it the sheet's own is believed, but for Yahoo's symbol (see bars).
         names: names of companies that might be taken for this one; none may stand outside a span.
 
     Raises:
@@ -105,9 +116,10 @@ def verify(  # noqa: PLR0913, PLR0917 - everything a report was made of, and who
     spans, problems = read_spans(evidence, text)
     masked = mask(text, spans)
     problems += [*truth.problems, *sheet_problems(sheet_json, truth.known, truth.origins, truth.session)]
-    outside = unresolved(masked, language, _names(truth.known, names))
-    problems += _text_problems(masked, spans, sheet_json["facts"], truth, outside)
-    return Verdict(not problems, tuple(problems), len(spans))
+    found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
+    problems += _text_problems(masked, spans, sheet_json["facts"], truth)
+    problems += [*unresolved(masked, language, _names(truth.known, names)), *_said(found, truth)]
+    return Verdict(not problems, tuple(problems), len(spans), tuple(doubts(found, text)))
 
 
 def _check_language(language: str) -> None:
@@ -115,19 +127,19 @@ def _check_language(language: str) -> None:
         raise ValueError(f"the verifier reads en and th, not {language!r}")
 
 
-def _text_problems(
-    masked: str, spans: Sequence[Span], facts: Mapping[str, Any], truth: _Truth, outside: Iterable[Problem]
-) -> list[Problem]:
-    """The values, then `outside` (what stands outside them), the layout, and what the sentences say of the values."""
+def _text_problems(masked: str, spans: Sequence[Span], facts: Mapping[str, Any], truth: _Truth) -> list[Problem]:
+    """The values and the layout."""
     problems: list[Problem] = []
     for span in spans:
         problems += _value(span, facts, truth)
         problems += edge_problems(masked, span, numeric=UNITS.get(span.fact) in NUMERIC)
-    problems += outside
-    problems += layout(masked, spans, truth.known)
-    found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
+    return [*problems, *layout(masked, spans, truth.known)]
+
+
+def _said(found: Sequence[Sentence], truth: _Truth) -> list[Problem]:
+    """What the sentences say of the values."""
     known = truth.known
-    problems += [*claims(found, UNITS), *periods(found, UNITS), *plain(found)]
+    problems = [*claims(found, UNITS, known), *periods(found, UNITS)]
     problems += [*directions(found, UNITS, known), *untold(found, UNITS, known), *levels(found, known)]
     return [*problems, *feats(found, known, truth.shapes), *events(found, known)]
 
@@ -183,6 +195,8 @@ def _value(span: Span, facts: Mapping[str, Any], truth: _Truth) -> list[Problem]
         return [Problem("absent", span.start, span.text[:60], why)]
     decimals = fact.get("decimals")
     unit, places = UNITS[span.fact], decimals if isinstance(decimals, int) else -1
+    if known.also and known.agrees(fact.get("value")):  # of several true ranks, the text shows the sheet's
+        known = replace(known, value=fact["value"], also=())
     if shows(span.text, known, unit, places, truth.currency):
         return []
     right = accepted(known, unit, places, truth.currency)

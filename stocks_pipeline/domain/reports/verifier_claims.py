@@ -57,6 +57,7 @@ PHRASES: dict[str, str] = {
         "low|lows|trough|troughs|lowest|lowest price|lowest level|lowest point|"
         "year's low|year low|yearly low|จุดต่ำสุด|ต่ำสุด"
     ),
+    "summit": "highest close|highest closing price|highest closing level",
     "drawdown": "drawdown|draw-down|decline from|retreat from|ย่อตัวจาก",
     "volatility": "volatility|volatile|swings|swing|annualised volatility|annualized volatility|ความผันผวน|ผันผวน",
     "rank": (
@@ -87,7 +88,7 @@ PHRASES: dict[str, str] = {
     "revenue": "revenue|revenues|sales|รายได้|ยอดขาย",
     "margin": "margin|margins|profit margin|อัตรากำไร",
     "equity": "return on equity|equity|ผลตอบแทนต่อส่วน",
-    "news": "news|headline|headlines|published|dated|reported|story|stories|wrote|writes|ข่าว|เผยแพร่|รายงาน",
+    "news": "news|headline|headlines|published|dated|reported|appeared|story|stories|wrote|writes|ข่าว|เผยแพร่|รายงาน",
     "session": "session|day|dated|as of|close|closed|closing|วันที่|ณ",
     "place": "exchange|listed|listing|trades|traded|market|on|ตลาด|จดทะเบียน",
     "trade": "sector|industry|company|business|name|กลุ่ม|อุตสาหกรรม",
@@ -119,7 +120,7 @@ def _peers() -> dict[str, Claim]:
 
 CLAIMS: dict[str, Claim] = {
     "session": Claim(("session",), weak=("on", "data", "at", "until", "by")),
-    "close": Claim(("close",), weak=("shares", "stock", "หุ้น"), family="close"),
+    "close": Claim(("close",), weak=("share", "shares", "stock", "หุ้น"), family="close"),
     "previous_close": Claim(("previous",), weak=("from", "before", "after", "against", "จาก"), family="close"),
     "return_1d": Claim(("day",), family="return"),
     "return_1w": Claim(("week",), family="return"),
@@ -145,7 +146,7 @@ CLAIMS: dict[str, Claim] = {
     "low_52w": Claim(("low",), weak=("span",)),
     "high_52w_date": Claim(("high",)),
     "low_52w_date": Claim(("low",)),
-    "drawdown": Claim(("drawdown", "high")),
+    "drawdown": Claim(("drawdown", "high", "summit")),
     "volatility_30d": Claim(("volatility",)),
     "rsi_percentile": Claim(("rsi",), ("rank",)),
     "volume_percentile": Claim(("volume",), ("rank",)),

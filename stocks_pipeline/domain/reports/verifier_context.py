@@ -12,18 +12,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from stocks_pipeline.domain.reports.verifier_claims import CLAIMS, Claim, advice, ideas_in
-from stocks_pipeline.domain.reports.verifier_sentences import Sentence, Window, windows
+from stocks_pipeline.domain.reports.verifier_display import Known
+from stocks_pipeline.domain.reports.verifier_sentences import NAMES, Sentence, Window, windows
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
 
 _PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
 _COMPARISON = re.compile(r"\b(?:above|below|beneath|under|than)\b|\u0e01\u0e27\u0e48\u0e32")
+_ITS = re.compile(r"\bpercentile (?:of|is|at|reads|stands at)\s*$")
 _NOTHING = (-(10**9), 0)
 _ORDER = "between the lower and the higher"
 
 
-def claims(found: Sequence[Sentence], units: Mapping[str, str]) -> list[Problem]:
+def claims(found: Sequence[Sentence], units: Mapping[str, str], known: Mapping[str, Known]) -> list[Problem]:
     """Values called by another name or by none; `units` is the unit of each fact a span may show."""
-    return [problem for sentence in found for problem in _sentence(sentence, units)]
+    return [problem for sentence in found for problem in (*_sentence(sentence, units), *_partners(sentence, known))]
 
 
 def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]:
@@ -39,9 +41,9 @@ def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]
                 yield _problem(span, f"nothing in the sentence says what it is; {advice(span.fact)}")
             continue
         named = _named(windows(sentence, span, values), span.fact, units, said)
-        if named is None:
+        if named is None or _its_percentile(sentence, span, values):
             unnamed.append(span)
-            if not said.intersection((*claim.near, *claim.weak)):
+            if not said.intersection((*claim.near, *claim.weak)) and not _understood(sentence, span):
                 yield _problem(span, f"nothing beside it says what it is; {advice(span.fact)}")
         elif named != span.fact:
             yield _problem(span, f"the words beside it name {named}, not {span.fact}; {advice(span.fact)}")
@@ -49,7 +51,23 @@ def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]
             yield _problem(span, f"the sentence lacks {' and '.join(missing)}; {advice(span.fact)}")
     yield from _twins(sentence, values, units)
     yield from _pairs(values, unnamed)
-    yield from _partners(sentence)
+
+
+def _understood(sentence: Sentence, span: Span) -> bool:
+    """Whether a value needs no name: a day's move to the close, the close of the share itself, a headline's date."""
+    shown = {other.fact for other in sentence.spans}
+    if span.fact == "return_1d":
+        return "close" in shown
+    return bool(NAMES & shown) if span.fact == "close" else span.fact.removesuffix("_date") in shown - {span.fact}
+
+
+def _its_percentile(sentence: Sentence, span: Span, values: Sequence[Span]) -> bool:
+    """Whether a percentile is that of the value before it: "an RSI of {rsi_14}, a percentile of {rsi_percentile}"."""
+    place, base = values.index(span), span.fact.removesuffix("_percentile")
+    if base == span.fact or not place or not values[place - 1].fact.startswith((f"{base}_", base)):
+        return False
+    lead = sentence.text[values[place - 1].end - sentence.start : span.start - sentence.start]
+    return _ITS.search(lead) is not None
 
 
 def _problem(span: Span, why: str) -> Problem:
@@ -61,13 +79,18 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
     rivals = [name for name, unit in units.items() if unit == units[fact] and name in CLAIMS]
     for window in around:
         ideas = _before_value(window)
-        if not ideas and not window.text.strip():
+        if (not ideas and not window.text.strip()) or _of_the_next(window):
             continue
         scores = {name: _score(name, fact, window, ideas, said) for name in rivals}
         best = max(scores.values(), default=None, key=lambda score: score or _NOTHING)
         if best:
             return fact if scores[fact] == best else next(name for name in rivals if scores[name] == best)
     return None
+
+
+def _of_the_next(window: Window) -> bool:
+    """Whether a stretch behind a value leads to the next one: "{close} from a previous close of {previous_close}"."""
+    return window.after and not window.own and window.text.rstrip().endswith(" of")
 
 
 def _before_value(window: Window) -> list[tuple[int, str]]:
@@ -131,7 +154,7 @@ def _pairs(values: Sequence[Span], unnamed: Sequence[Span]) -> Iterator[Problem]
             yield _problem(at[high], f"an unnamed pair reads as {_ORDER}: name each, or put {low} first")
 
 
-def _partners(sentence: Sentence) -> Iterator[Problem]:
+def _partners(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
     """A correlation belongs to the peer named in its sentence, a headline's date to that headline."""
     for span in sentence.spans:
         owner, _, part = span.fact.rpartition("_")
@@ -140,11 +163,26 @@ def _partners(sentence: Sentence) -> Iterator[Problem]:
         kin = [other for other in sentence.spans if other.fact.startswith(owner[:5]) and other.fact.count("_") == 1]
         left = [other for other in kin if other.start < span.start]
         right = [other for other in kin if other.start > span.start]
-        paired = kin and {other.fact for other in (left[-1:] if _leads(sentence) else right[:1]) or kin} == {owner}
+        owners = {other.fact for other in (left[-1:] if _leads(sentence) else right[:1]) or kin}
+        paired = owners == {owner} or _listed(sentence, span) or _same(known, span.fact, owners)
         if kin and not paired:
             yield _problem(span, f"it belongs to {owner}: put it right behind {{{owner}}}")
         elif not kin and owner.startswith("peer_"):
             yield _problem(span, f"the sentence does not name {{{owner}}}")
+
+
+def _listed(sentence: Sentence, span: Span) -> bool:
+    """Whether all names come before all values, as many of them and in the same order: "A and B on C and D"."""
+    facts = [other.fact for other in sentence.spans if other.fact.startswith(span.fact[:5])]
+    names = [fact for fact in facts if fact.count("_") == 1]
+    return [fact.rpartition("_")[0] for fact in facts[len(names) :]] == names == facts[: len(names)]
+
+
+def _same(known: Mapping[str, Known], fact: str, owners: set[str]) -> bool:
+    """Whether every owner's date is the one shown: headlines of one day share it."""
+    dates = [known.get(f"{owner}_date") for owner in owners]
+    shown = known.get(fact)
+    return fact.endswith("_date") and bool(shown and dates) and all(one and one.value == shown.value for one in dates)  # type: ignore[union-attr] # not None
 
 
 def _leads(sentence: Sentence) -> bool:

@@ -1,8 +1,8 @@
 """Words of direction against the numbers: rose and fell, a gain and a loss, above and below.
 
 What belongs here: contradictions between a sentence and the values it shows. What does not: the words
-(verifier_turns.py), names of values (verifier_context.py), words for a level (verifier_levels.py), moves told without a
-value (verifier_untold.py).
+(verifier_turns.py), which of two values is above the other (verifier_compared.py), names of values
+(verifier_context.py), words for a level (verifier_levels.py), moves told without a value (verifier_untold.py).
 
 A clause that speaks of what might happen ("would", "if", "a break below") states nothing and is passed over, as is a
 negated word ("did not rise"). Quotations are masked before and never read.
@@ -12,14 +12,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from stocks_pipeline.domain.reports.verifier_claims import ideas_in
+from stocks_pipeline.domain.reports.verifier_compared import comparisons
 from stocks_pipeline.domain.reports.verifier_display import Known
-from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, Window, trail, windows
-from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem, Span
+from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, Window, stated, trail, windows
+from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
 from stocks_pipeline.domain.reports.verifier_turns import (
-    MAYBE,
+    CONTRAST,
+    DESPITE,
+    LEVELLED,
     MOVED,
-    NOT,
     OF_BEFORE,
+    OTHER_MOVE,
     RELATIVE,
     SIGN_ONLY,
     STRONG,
@@ -27,10 +30,6 @@ from stocks_pipeline.domain.reports.verifier_turns import (
     TURN,
 )
 
-_COMPARED = re.compile(
-    r"\b(?P<more>above|higher than|heavier than|more than|exceeds|exceeded|tops|topped|beat|surpassed)\b"
-    r"|\b(?P<less>below|beneath|lower than|lighter than|less than)\b"
-)
 _SIGNED = frozenset({"macd", "macd_signal", "macd_histogram"})
 _BOTH = frozenset({"close", "previous_close"})
 _FLAT_BELOW = {"return_1d": 0.5, "return_1w": 1.0, "return_1m": 2.0, "return_3m": 3.0, "return_1y": 5.0}
@@ -45,7 +44,7 @@ def directions(found: Sequence[Sentence], units: Mapping[str, str], known: Mappi
     problems: list[Problem] = []
     for sentence in found:
         problems += _signs(sentence, units)
-        problems += _comparisons(sentence, units, known)
+        problems += comparisons(sentence, units, known)
         problems += _moves(sentence, known)
     return problems
 
@@ -89,13 +88,30 @@ def _turns(
         if after or (before and not (window.after and window.own)):
             continue
         told = pattern.finditer(window.text, window.shared)
-        matches = [match for match in told if _stated(sentence, window.at + match.start())]
+        matches = [
+            match
+            for match in told
+            if stated(sentence, window.at + match.start())
+            and not _aside(sentence, span, window.at + match.start(), window.at + match.end())
+        ]
         if window.after and before and _of_another(window, span):
             continue
         if matches:
             match = matches[0] if window.after else matches[-1]
             before, after = before or not window.after, window.after
             yield str(match.lastgroup), match[0]
+
+
+def _aside(sentence: Sentence, span: Span, at: int, end: int) -> bool:
+    """Whether a word is not about the value: said of another time, of a level, or parted from it by a contrast."""
+    start, stop = span.start - sentence.start, span.end - sentence.start
+    if end <= start:
+        between = sentence.text[end:start]
+        return bool(CONTRAST.search(between)) or ("," in between and bool(DESPITE.search(sentence.text, 0, at)))
+    rest = sentence.text[end:]
+    if span.fact in _PERIODS and sentence.text[at:end] in RELATIVE and LEVELLED.match(rest):
+        return True
+    return bool(OTHER_MOVE.search(sentence.text[stop:at]))
 
 
 def _added(
@@ -108,8 +124,10 @@ def _added(
     for cut, end in zip(cuts, ends, strict=False):
         part = Window(rest.text[cut.end() : end], rest.at + cut.end(), after=True)
         match = pattern.search(part.text)
-        elsewhere = _of_another(part, span) or OF_BEFORE.search(part.text)
-        if match and not elsewhere and _stated(sentence, part.at + match.start()):
+        if not match or _of_another(part, span) or OF_BEFORE.search(part.text):
+            continue
+        at = part.at + match.start()
+        if stated(sentence, at) and not _aside(sentence, span, at, part.at + match.end()):
             yield str(match.lastgroup), match[0]
 
 
@@ -118,40 +136,6 @@ def _of_another(window: Window, span: Span) -> bool:
     periods = {idea for _, idea in ideas_in(window.text)}.intersection(_PERIODS.values())
     own = _PERIODS.get(span.fact)
     return bool(periods - {own}) or own is None
-
-
-def _stated(sentence: Sentence, at: int) -> bool:
-    """Whether the word at an offset is said of what is: neither negated nor merely possible."""
-    begin, end = sentence.clause(at)
-    return not MAYBE.search(sentence.text, begin, end) and not NOT.search(sentence.text[begin:at])
-
-
-def _comparisons(sentence: Sentence, units: Mapping[str, str], known: Mapping[str, Known]) -> Iterator[Problem]:
-    for match in _COMPARED.finditer(sentence.text):
-        begin, end = sentence.clause(match.start())
-        if not _stated(sentence, match.start()):
-            continue
-        left, right = (
-            _subject(sentence, units, begin, match.start()),
-            _operand(sentence, units, match.end(), end, first=True),
-        )
-        if left == "volume" and not right and _usual(sentence.text[match.end() : end]):
-            right = "volume_sma_20"
-        if left == "" and right and units[right] == "price":
-            left = "close"
-        if not left or not right or left == right or left not in known or right not in known:
-            continue
-        one, other = known[left].value, known[right].value
-        if units[left] != units[right] or not isinstance(one, int | float) or not isinstance(other, int | float):
-            continue
-        if (one <= other) if match["more"] else (one >= other):
-            why = f"{left} is not {match[0]} {right}: the stored rows say the opposite"
-            said = sentence.text[begin:end].strip().replace(MASK, "\u2026")[:80]
-            yield Problem("direction", sentence.start + match.start(), said, why)
-
-
-def _usual(text: str) -> bool:
-    return bool({"average", "usual"} & {idea for _, idea in ideas_in(text)})
 
 
 def _moves(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
@@ -164,69 +148,8 @@ def _moves(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
         return
     begin, _ = sentence.clause(ends[0].start - sentence.start)
     for match in MOVED.finditer(sentence.text, begin, ends[0].start - sentence.start):
-        if match[0] in RELATIVE or not _stated(sentence, match.start()):
+        if match[0] in RELATIVE or not stated(sentence, match.start()):
             continue
         if (now <= before) if match.lastgroup == "up" else (now >= before):
             why = f"{match[0]!r} contradicts the closes: {before} before, {now} now"
             yield Problem("direction", sentence.start + match.start(), match[0], why)
-
-
-def _subject(sentence: Sentence, units: Mapping[str, str], begin: int, at: int) -> str | None:
-    """What is compared: "" where nothing is named (the price, then), None where something else is.
-
-    After "and" the subject may be left out; it is then that of the clause's first comparison.
-    """
-    starts = [cut.end() for cut in CUT.finditer(sentence.text, begin, at)]
-    stretches = [(starts[-1] if starts else begin, at)]
-    earlier = _COMPARED.search(sentence.text, begin, at)
-    if starts:
-        stretches.append((begin, earlier.start() if earlier else at))
-    for start, end in stretches:
-        if found := _operand(sentence, units, start, end, first=False):
-            return found
-        if _named_else(sentence.text[start:end]):
-            return None
-        if any(
-            start <= span.start - sentence.start < end and units.get(span.fact) != "text" for span in sentence.spans
-        ):
-            return None  # a gap in percent, whose own sign is checked
-    return ""
-
-
-_SPOKEN = {
-    frozenset({"short", "average"}): "sma_20",
-    frozenset({"medium", "average"}): "sma_50",
-    frozenset({"long", "average"}): "sma_200",
-    frozenset({"weighted"}): "vwap_20",
-    frozenset({"upper"}): "bollinger_upper",
-    frozenset({"under"}): "bollinger_lower",
-    frozenset({"centre"}): "bollinger_middle",
-    frozenset({"signal"}): "macd_signal",
-    frozenset({"macd"}): "macd",
-    frozenset({"previous"}): "previous_close",
-    frozenset({"volume", "average"}): "volume_sma_20",
-    frozenset({"volume"}): "volume",
-    frozenset({"close"}): "close",
-}
-
-
-def _operand(sentence: Sentence, units: Mapping[str, str], begin: int, end: int, *, first: bool) -> str | None:
-    """The fact a stretch beside a comparison stands for: the value shown nearest, else the fact its words name."""
-    inside = [
-        span
-        for span in sentence.spans
-        if begin <= span.start - sentence.start < end and units.get(span.fact) in {"price", "shares"}
-    ]
-    if inside:
-        return inside[0 if first else -1].fact
-    said = {idea for _, idea in ideas_in(sentence.text[begin:end])}
-    if {"short", "medium", "long"} & said and len({"short", "medium", "long"} & said) > 1:
-        return None
-    return next((fact for ideas, fact in _SPOKEN.items() if ideas <= said), None)
-
-
-def _named_else(text: str) -> bool:
-    """Whether a stretch has a subject of its own that is no price."""
-    return bool(
-        {"rsi", "macd", "volume", "volatility", "range", "band", "peer", "return"} & {i for _, i in ideas_in(text)}
-    )

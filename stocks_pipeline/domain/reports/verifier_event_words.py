@@ -50,7 +50,8 @@ EVENTS: dict[str, str] = {
     "rating": (
         r"downgrad\w+|upgrad\w+|analysts?|brokers?|brokerages?|price targets?|target price|rating agenc\w+|"
         r"credit rating|initiated coverage|"
-        r"coverage|consensus|wall street|experts?|strategists?|economists?|researchers?|commentators?|forecasters|"
+        r"(?:analyst|broker|research)\w*(?:'s)? coverage|(?:start|resum|drop)\w* coverage|consensus|"
+        r"wall street|experts?|strategists?|economists?|researchers?|commentators?|forecasters|"
         r"observers|"
         r"นักวิเคราะห์|โบรกเกอร์|ราคาเป้าหมาย|ปรับลดคำแนะนำ|ปรับเพิ่มคำแนะนำ|ปรับลดอันดับ"
     ),
@@ -93,7 +94,7 @@ EVENTS: dict[str, str] = {
     ),
     "world": (
         r"interest rates?|rate (?:cut|hike|rise|decision)s?|inflation|central banks?|monetary|fed\b|tariffs?|"
-        r"elections?|wars?|pandemic|recession|government|"
+        r"elections?|(?<!tug of )wars?|pandemic|recession|government|"
         r"ministers?|parliament|budget|subsid(?:y|ies)|tax(?:es)? (?:cut|rise|bill)?|trade (?:war|dispute|tension)s?|"
         r"geopolitic\w*|oil prices?|commodity prices|currency crisis|stimulus|"
         r"earthquake|flood(?:s|ing)?|drought|typhoon|covid|virus|bond yields|treasur(?:y|ies)|economy|economic|gdp|"
@@ -114,7 +115,9 @@ EVENTS: dict[str, str] = {
         r"limit[- ](?:up|down)|พรุ่งนี้|หยุดพักการซื้อขาย"
     ),
     "report": (
-        r"announc(?:ed|ement|ements|ing)|unveiled|confirmed|disclosed|warned|revealed|declared|filed|filings?|agreed|"
+        r"announc(?:ed|ement|ements|ing)|unveiled|"
+        r"confirmed(?! (?:reversal|uptrend|downtrend|trend|break\w*|signal|move|turn|change|recovery|base)\b)|"
+        r"disclosed|warned|revealed|declared|filed|filings?|agreed|"
         r"signed|denied|rumou?rs?|rumou?red|"
         r"speculation|reportedly|allegedly|according to|sources say|media|press|ข่าวลือ|ประกาศว่า|แถลง"
     ),

@@ -40,6 +40,8 @@ def _sentence(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Proble
     for match in AGENT.finditer(sentence.text):
         begin, end = sentence.clause(match.start())
         verb = match["verb"] or match["verb2"]
+        if match["name"] and not sentence.names(match.end("name")):
+            continue
         if verb not in DOES and not MAYBE.search(sentence.text, begin, end):
             yield _problem(sentence, match.start(), match[0].replace("\ue000", "\u2026"), "company", headlines)
 

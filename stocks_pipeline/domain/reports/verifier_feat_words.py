@@ -9,6 +9,8 @@ from stocks_pipeline.domain.reports.verifier_words import split
 
 AT, NEAR, FAR = 2.0, 10.0, 5.0
 """Percent from a high within which a price is at it, is near it, and beyond which it may be far from it."""
+FEW = 20.0
+"""Percent of a year's readings that are among its highest, and among its lowest."""
 LEAST = 2
 """Sessions of a run."""
 RECENT, JUST = 20, 5
@@ -60,6 +62,8 @@ MOST = re.compile(
     r"(?P<word>highest|lowest|best|worst|strongest|weakest|biggest|largest|smallest|heaviest|busiest|thinnest|quietest|"
     r"lightest|steepest|sharpest|deepest|dearest|cheapest|calmest|wildest)\b(?P<tail>[^,;.]*)"
 )
+AMONG = re.compile(r"\b(?:among|amongst|one of|some of|belong(?:s|ed|ing)? to)\s*$")
+"""The end of a text after which a superlative is shared."""
 LOWEST = split(
     "lowest weakest smallest thinnest quietest lightest cheapest calmest low lows trough troughs bottom bottoms"
 )
@@ -80,6 +84,10 @@ METRICS = {
     "price": re.compile(r"\b(?:price|close|closed|closing|shares?|stock|level)\b|\ue000"),
 }
 """What a superlative may be of, and the words that say so."""
+PERCENTILES = {
+    name: f"{fact}_percentile" for name, fact in (("rsi",) * 2, ("volume",) * 2, ("return",) * 2, ("range", "atr"))
+}
+"""The fact that ranks a newest value within its own year."""
 DAY = re.compile(r"\s*(?:day|session)\b")
 CROSS = re.compile(
     r"\b(?:(?P<golden>golden cross)|(?P<death>death cross)|(?P<bull>bullish (?:cross\w*))|"

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from stocks_pipeline.domain.reports.verifier_claims import ideas_in
 from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_feat_words import (
+    AMONG,
     AT,
     BAD,
     CROSS,
     DAY,
     FAR,
+    FEW,
     HORIZON,
     JUST,
     LEAST,
@@ -29,16 +31,17 @@ from stocks_pipeline.domain.reports.verifier_feat_words import (
     NEW,
     OTHERS,
     PEER_FIRST,
+    PERCENTILES,
     RECENT,
     RUN,
     SET,
     STANDS,
     UNKNOWABLE,
 )
-from stocks_pipeline.domain.reports.verifier_sentences import Sentence
+from stocks_pipeline.domain.reports.verifier_sentences import Sentence, stated
 from stocks_pipeline.domain.reports.verifier_shapes import Shapes
 from stocks_pipeline.domain.reports.verifier_spans import Problem
-from stocks_pipeline.domain.reports.verifier_turns import MAYBE, NOT
+from stocks_pipeline.domain.reports.verifier_turns import MAYBE
 
 
 def feats(found: Sequence[Sentence], known: Mapping[str, Known], shapes: Shapes) -> list[Problem]:
@@ -46,16 +49,11 @@ def feats(found: Sequence[Sentence], known: Mapping[str, Known], shapes: Shapes)
     problems: list[Problem] = []
     for sentence in found:
         problems += _unknowable(sentence)
-        problems += [*_new(sentence, shapes), *_most(sentence, shapes), *_standing(sentence, known, shapes)]
+        problems += [*_new(sentence, shapes), *_most(sentence, known, shapes), *_standing(sentence, known, shapes)]
         problems += [*_dated(sentence, known), *_crossings(sentence, shapes)]
         problems += _runs(sentence, shapes)
         problems += _closest(sentence)
     return problems
-
-
-def _stated(sentence: Sentence, at: int) -> bool:
-    begin, end = sentence.clause(at)
-    return not MAYBE.search(sentence.text, begin, end) and not NOT.search(sentence.text[begin:at])
 
 
 def _problem(sentence: Sentence, match: re.Match[str], why: str) -> Problem:
@@ -84,16 +82,16 @@ def _new(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:
         lead = sentence.text[: match.start()]
         metric = next((name for name in ("rsi", "volume") if METRICS[name].search(lead)), "price")
         horizon = _horizon(f"{match['before'] or ''} {match['tail']}") or "month"
-        if _stated(sentence, match.start()):
+        if stated(sentence, match.start()):
             yield from _judged(sentence, match, shapes, metric, horizon, top=match["end"] not in LOWEST)
 
 
-def _most(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:
+def _most(sentence: Sentence, known: Mapping[str, Known], shapes: Shapes) -> Iterator[Problem]:
     """Claims such as "the highest of the year"; beside the yearly high or low itself it is that value's name."""
     named = any(span.fact.startswith(("high_52w", "low_52w")) for span in sentence.spans)
     for match in MOST.finditer(sentence.text):
         horizon = _horizon(match["tail"])
-        if horizon is None or not _stated(sentence, match.start()):
+        if horizon is None or not stated(sentence, match.start()):
             continue
         metric = "return" if DAY.match(match["tail"]) else ""
         for text in (match["tail"], sentence.text[: match.start()]):
@@ -101,8 +99,18 @@ def _most(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:
         top = match["word"] not in LOWEST
         if metric == "return":
             top = top and match["word"] != "worst" and not BAD.search(match["tail"])
-        if not (named and metric in {"", "price", "close"}):
+        if AMONG.search(sentence.text, 0, match.start()):
+            yield from _among(sentence, match, known.get(PERCENTILES.get(metric, "")), top=top)
+        elif not (named and metric in {"", "price", "close"}):
             yield from _judged(sentence, match, shapes, metric or "price", horizon, top=top)
+
+
+def _among(sentence: Sentence, match: re.Match[str], rank: Known | None, *, top: bool) -> Iterator[Problem]:
+    """Claims such as "among the weakest of the year": by the value's own percentile."""
+    value = rank.value if rank and isinstance(rank.value, float) else None
+    if value is None or (value < 100 - FEW if top else value > FEW):
+        shown = "there is no percentile" if value is None else f"its percentile is {value:.1f} %"
+        yield _problem(sentence, match, f"{shown}; among the extremes are {FEW:g} % at either end")
 
 
 def _judged(  # noqa: PLR0913 - a claim, and what it is of
@@ -116,7 +124,7 @@ def _judged(  # noqa: PLR0913 - a claim, and what it is of
 def _standing(sentence: Sentence, known: Mapping[str, Known], shapes: Shapes) -> Iterator[Problem]:
     """Where the close stands to its high and low: "trades at its yearly high", "far below"."""
     for match in STANDS.finditer(sentence.text):
-        if not match["how"] or not _stated(sentence, match.start()):
+        if not match["how"] or not stated(sentence, match.start()):
             continue
         top, horizon = match["end"] in {"high", "peak"}, _horizon(match["before"])
         far = match["how"].startswith(("far", "well", "a long"))
@@ -141,7 +149,7 @@ def _dated(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
     for match in SET.finditer(sentence.text):
         name = "high_52w_date" if (match["end"] or match["end2"]) in {"high", "peak"} else "low_52w_date"
         day, session = known.get(name), known.get("session")
-        if _stated(sentence, match.start()) and (not day or not session or day.value != session.value):
+        if stated(sentence, match.start()) and (not day or not session or day.value != session.value):
             yield _problem(sentence, match, f"{name} is {day.value if day else 'absent'}, not the newest session")
 
 
@@ -149,7 +157,7 @@ def _crossings(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:
     for match in CROSS.finditer(sentence.text):
         begin, end = sentence.clause(match.start())
         pair = _crossed(match, sentence.text[begin : match.start()], sentence.text[match.end() : end])
-        if pair is None or not _stated(sentence, match.start()):
+        if pair is None or not stated(sentence, match.start()):
             continue
         one, other, up = pair
         just = re.search(r"\b(?:just|fresh|freshly|today|this session|newly)\b", sentence.text[begin:end])
@@ -186,7 +194,7 @@ def _line(text: str) -> str | None:
 
 def _runs(sentence: Sentence, shapes: Shapes) -> Iterator[Problem]:
     for match in RUN.finditer(sentence.text):
-        if not _stated(sentence, match.start()) or match[0] == "running":
+        if not stated(sentence, match.start()) or match[0] == "running":
             continue
         begin, end = sentence.clause(match.start())
         clause, run = sentence.text[begin:end], shapes.run()

@@ -40,7 +40,9 @@ _MORE = "busier|busy|heavier|heavy|brisker|brisk|livelier|lively|hectic|frantic|
 _LESS = r"quieter|quiet|thinner|thin|lighter|(?<!in )light|muted|subdued|sluggish|sleepy|sparse|dull|meagre"
 _USUAL = r"than (?:its |the |is |was |it )?(?:usual|normal|average|the norm|typical|customary)"
 _COMPARED = re.compile(rf"\b(?:more |less )?(?P<word>[a-z]+) {_USUAL}")
-_KNOWN = re.compile(rf"{_MORE}|{_LESS}|active|higher|stronger|bigger|larger|lower|weaker|smaller|other|rather")
+_KNOWN = re.compile(
+    rf"{_MORE}|{_LESS}|active|more|less|fewer|higher|stronger|bigger|larger|lower|weaker|smaller|other|rather"
+)
 _ALIKE = (
     r"(?:about |roughly |nearly )?as (?:busy|heavy|active|high|quiet|brisk|lively) as (?:is )?(?:usual|normal|"
     r"average|ever)|"
@@ -101,6 +103,7 @@ _NEARLY = re.compile(
     r"\b(?:near|nears|nearing|approach\w*|close to|towards?|almost|nearly|verging on|"
     r"bordering on)\s+(?:[\w-]+\s+){0,2}$"
 )
+_BEFORE = re.compile(r"\b(?:before|rather than|instead of)\b(?:\s+[\w-]+){0,3}\s*$")
 _AROUND = re.compile(r"\b(?:neither|nor|or|of|from|than)\s+(?:[\w-]+\s+){0,2}$")
 
 
@@ -120,7 +123,8 @@ def _told(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
             begin, end = sentence.clause(match.start())
             if match.end() in seen or (level.about and not level.about.search(sentence.text, begin, end)):
                 continue
-            if MAYBE.search(sentence.text, begin, end) or NOT.search(sentence.text[begin : match.start()]):
+            lead = sentence.text[begin : match.start()]
+            if MAYBE.search(sentence.text, begin, end) or NOT.search(lead) or _BEFORE.search(lead):
                 continue
             if why := _outside(level, known):
                 seen.add(match.end())

@@ -8,17 +8,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from stocks_pipeline.domain.reports.verifier_spans import Span
+from stocks_pipeline.domain.reports.verifier_turns import MAYBE, NOT
 
 _END = re.compile(r"[.!?\u2026]+(?=[\s*)\"\u201d\u2019_]|$)|\n")
 CUT = re.compile(
-    r"[,;\u2014\u2013]|\b(?:and|but|or|while|whereas|though|although|with|yet|versus|vs|against|compared (?:with|to)"
+    r"[,;\u2014\u2013]|\b(?:and|but|or|while|whereas|though|although|with|(?<!not )(?<!nor )yet|versus|vs|against"
+    r"|compared (?:with|to)"
     r"|after|following|than)\b|\u0e41\u0e25\u0e30|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48|"
     r"\u0e2a\u0e48\u0e27\u0e19"
 )
 _CLAUSE = re.compile(
-    r"[,;\u2014\u2013:]|\b(?:but|while|whereas|though|although|yet)\b|\u0e41\u0e15\u0e48|"
+    r"[,;\u2014\u2013:]|\b(?:but|while|whereas|though|although|(?<!not )(?<!nor )yet)\b|\u0e41\u0e15\u0e48|"
     r"\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48"
 )
+
+
+NAMES = frozenset({"ticker", "company_name", "yahoo_symbol"})
+"""Facts that name the company itself."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class Sentence:
         cuts = [match.span() for match in _CLAUSE.finditer(self.text)]
         begin = max((end for _, end in cuts if end <= at), default=0)
         return begin, min((start for start, _ in cuts if start >= at), default=len(self.text))
+
+    def names(self, end: int) -> bool:
+        """Whether a name of the company ends at an offset of `text`."""
+        return any(span.fact in NAMES and span.end - self.start == end for span in self.spans)
 
 
 def sentences(masked: str, spans: Sequence[Span]) -> Iterator[Sentence]:
@@ -111,3 +121,9 @@ def trail(sentence: Sentence, span: Span, values: Sequence[Span]) -> Window:
     """Everything behind the sentence's last value; nothing behind another one."""
     end = span.end - sentence.start
     return Window(sentence.text[end:] if span == values[-1] else "", end, after=True)
+
+
+def stated(sentence: Sentence, at: int) -> bool:
+    """Whether the word at an offset is said of what is: neither negated nor merely possible."""
+    begin, end = sentence.clause(at)
+    return not MAYBE.search(sentence.text, begin, end) and not NOT.search(sentence.text[begin:at])

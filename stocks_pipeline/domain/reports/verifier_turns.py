@@ -43,7 +43,8 @@ _DOWN = (
     "ลดลง|ปรับลง|ปรับตัวลง|ต่ำลง|ต่ำกว่า|ใต้|ติดลบ|ขาดทุน|ร่วง|ดิ่ง|ทรุด|อ่อนตัว"
 )
 _FLAT = (
-    "unchanged|flat|steady|stable|nowhere|little changed|hardly changed|barely changed|barely moved|hardly moved|"
+    "unchanged|flat|steady(?! (?:[a-z]+ )?(?:advance|climb|rise|gain|uptrend|decline|fall|slide|drop))|"
+    "stable|nowhere|little changed|hardly changed|barely changed|barely moved|hardly moved|"
     "moved sideways|traded sideways|marked time|stood still|at a standstill|ทรงตัว|ไม่เปลี่ยนแปลง"
 )
 _MOVES = (
@@ -91,6 +92,23 @@ NOT = re.compile(
     r"(?:\b(?:not|no|never|nor|neither|without|hardly|cannot|far from|short of)\b|n['\u2019]t\b)(?:\s+[\w-]+){0,3}\s*$"
 )
 """The end of a text after which a word is negated."""
+CONTRAST = re.compile(r";|\b(?:but|while|whereas|though|although|(?<!not )yet|however)\b")
+"""Parts what is said before it from the value behind it."""
+DESPITE = re.compile(r"\b(?:despite|in spite of|notwithstanding|even after|after)\b[^,;]*$")
+"""The end of a text after which a move is another one's: "despite this small gain, ..."."""
+LEVELLED = re.compile(
+    r"\s+(?:(?:all|both|most|the|its|their|of|own|tracked|major|key|other|short-term|medium-term|long-term|moving|yearly|"
+    r"previous|upper|lower|volume-weighted|and|,)\s+|,\s*)*(?:averages?|bands?|lines?|close|highs?|lows?|level)\b"
+)
+"""What "above" and "below" are said of, where they compare levels and tell no move."""
+OTHER_MOVE = re.compile(
+    r"\b(?:interrupt|cool|eras|halt|paus|follow|slow|revers|undo|within|inside|amid|despite|after|contrast|"
+    r"remind|correct)\w*\s+(?:part of |some of |much of |most of )?(?:the|an?|its|this|earlier|with|by)\s+"
+    r"(?:[\w-]+\s+){0,3}$"
+    r"|\b(?:that|so|but|and|because) the\s+(?:(?!price|shares?|stock)[\w-]+\s+)?$"
+    r"|\b(?:earlier|prior|previous)\s+$"
+)
+"""The end of a text behind a value after which a move is another one than the value's: "cooled a long rally"."""
 OF_BEFORE = re.compile(
     r"\b(?:earlier|previous|prior|part|some|recent|despite|past|last|before|former|old|since|than|any)\b"
 )

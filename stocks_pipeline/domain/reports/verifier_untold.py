@@ -55,7 +55,7 @@ def _moves(sentence: Sentence, units: Mapping[str, str], known: Mapping[str, Kno
         subject = _SUBJECT.search(lead)
         if not subject or MAYBE.search(sentence.text, begin, end) or NOT.search(lead):
             continue
-        if subject["name"] and not _is_name(sentence, begin + subject.end("name")):
+        if subject["name"] and not sentence.names(begin + subject.end("name")):
             continue
         to_close = _to_close(sentence, match.end())
         inside = [span for span in sentence.spans if begin <= span.start - sentence.start < end]
@@ -75,13 +75,6 @@ def _to_close(sentence: Sentence, at: int) -> bool:
     close = next((span.start - sentence.start for span in sentence.spans if span.fact == "close"), -1)
     shown = any(span.fact == "previous_close" for span in sentence.spans)
     return close > at and not shown and _UP_TO.fullmatch(sentence.text, at, close) is not None
-
-
-def _is_name(sentence: Sentence, end: int) -> bool:
-    return any(
-        span.fact in {"company_name", "ticker", "yahoo_symbol"} and span.end - sentence.start == end
-        for span in sentence.spans
-    )
 
 
 def _contradicted(  # noqa: PLR0913 - a move, where it is told, and what is known

@@ -60,8 +60,8 @@ UNIT_WORDS = split(
 """Refused outside a span: the span carries the unit."""
 UNIT_PHRASES = re.compile(r"\b(?:per cent|basis points?|percentage points?|pocket change|scores? of|baker['\u2019]s)\b")
 UNITS_AFTER = re.compile(
-    r"[ \u00a0\u202f-]{0,2}\b(?:percent|percentage|points?(?! (?:to|towards?|at|out)\b[^.,;\ue000]*[.,;])|pts|ticks?|"
-    r"times|fold|x|"
+    r"[ \u00a0\u202f-]{0,2}\b(?:percent|percentage|points?(?! (?:to|towards?|at|out|in)\b[^.,;\ue000]*[.,;])|pts|"
+    r"ticks?|times|fold|x|"
     r"shares?|lots?|contracts|units|"
     r"thousands?|"
     r"millions?|billions?|k|m|b|bn|mn|tn|mm|won|rand|real|bucks?|days|weeks|months|years|sessions|bars|thb|usd|each|"
