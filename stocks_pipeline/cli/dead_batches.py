@@ -24,8 +24,8 @@ SESSIONS = 10
 SHOWN = 160
 """Characters of a reason in a table; the whole of it is in `--json`."""
 
-_SAID = re.compile(r"(?P<why>.*) \[(?P<kind>[a-z_]+), (?P<tries>\d+) tries\]", re.DOTALL)
-"""How a failure of the vendor is written down (upstream/failures.py)."""
+_SAID = re.compile(r"(?:twelvedata [^:]*: )?(?P<why>.*) \[(?P<kind>[a-z_]+), (?P<tries>\d+) tries\]", re.DOTALL)
+"""How a failure of the vendor is written down (upstream/failures.py); whom it was asked for stands beside it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def as_rows(found: list[DeadBatch]) -> list[dict[str, Any]]:
 
 def _dead(place: "SessionPlace", session: str, batch: "Batch") -> DeadBatch:
     from stocks_pipeline.defs.us.reaping import DIED
-    from stocks_pipeline.defs.us.summing import which
+    from stocks_pipeline.defs.us.waiting import which
 
     text = batch.error_message or ""
     said = _SAID.fullmatch(text)

@@ -41,9 +41,9 @@ class Causes:
 
 def by_cause(runs: Sequence[FailedRun], checks: Sequence[FailedCheck], ended: Sequence[Ended], now: datetime) -> Causes:
     """The facts by cause. `now` is aware."""
-    spoken: dict[str, Ended] = {run.key: count for run in runs if (count := _count_of(run, ended)) is not None}
     counts = {count.run_id: count for count in ended}
     rest = [c for c in checks if not _repeats_count(c, counts.get(c.run_id))]
+    spoken = {run.key: count for run in runs if (count := _count_of(run, ended, rest)) is not None}
     alone = [run for run in runs if run.key not in spoken]
     repeats = {run.key: tuple(c for c in rest if _repeats_run(c, run)) for run in alone}
     waits = [r for r in alone if r.counted_by in AWAITED and not repeats[r.key] and now - r.at < COUNT_FOLLOWS]
@@ -62,10 +62,15 @@ def by_cause(runs: Sequence[FailedRun], checks: Sequence[FailedCheck], ended: Se
     )
 
 
-def _count_of(run: FailedRun, ended: Sequence[Ended]) -> Ended | None:
-    """The first count of the run that says what is wrong; one that finds everything well does not speak for it."""
+def _count_of(run: FailedRun, ended: Sequence[Ended], checks: Sequence[FailedCheck]) -> Ended | None:
+    """The first count of the run that says what is wrong; one that finds everything well does not speak for it.
+
+    Nor does one after checks of a count that was not the end: that is about what a person did since.
+    """
     counts = [e for e in ended if e.asset == run.counted_by and not e.whole and _follows(e, e.day, run)]
-    return min(counts, key=lambda e: e.at, default=None)
+    first = min(counts, key=lambda e: e.at, default=None)
+    before = [c for c in checks if first is not None and c.at < first.at and _repeats_run(c, run)]
+    return None if before else first
 
 
 def _repeats_count(check: FailedCheck, count: Ended | None) -> bool:

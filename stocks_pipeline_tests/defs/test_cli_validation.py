@@ -253,7 +253,7 @@ def test_failed_batches_are_dead_letters(desk: ValidationDesk, stocks: Stocks) -
     assert (code, found["total"]) == (0, 2)
     own, other = found["failed"]
     assert (own["batch"], own["symbols"], own["kind"], own["tries"]) == (0, SYMBOLS[:8], "transient", 3)
-    assert own["why"] == "twelvedata batch: 503: try later"
+    assert own["why"] == "503: try later"
     assert [own["do"], other["do"]] == [
         f"stocks validation retry --date {DAY}",
         f"stocks validation retry --session {beside}",

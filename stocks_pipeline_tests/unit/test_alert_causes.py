@@ -73,6 +73,17 @@ def test_a_run_speaks_for_the_checks_that_repeat_it() -> None:
     assert set(of_run(*found.runs[0]).covers) == {RUN.key, RUN.cause, ALL.key, none.key}
 
 
+def test_an_end_that_a_person_brought_speaks_for_no_earlier_run() -> None:
+    """D25: the key was refused, the count left open, and minutes later somebody mended it: two causes, two messages."""
+    later = replace(ENDED, run_id="r-5", at=AT + timedelta(minutes=3), failure_reason="", failed_symbols=("IBM",))
+    found = causes([RUN], [ALL, replace(AGREE, run_id="r-5", at=later.at)], [later], now=LONG)
+    assert found.runs == ((RUN, (ALL,)),)
+    assert [(count, runs, [c.check for c in checks]) for count, runs, checks in found.ended] == [
+        (later, (), ["prices_agree"])
+    ]
+    assert found.checks == ()
+
+
 def test_a_red_batch_is_not_told_again_by_its_day() -> None:
     """B36: the merge of a day that lacks a batch says so again; hours later it is news."""
     run = replace(RUN, job="asx_prices", counted_by="asx/daily_prices")
