@@ -2,7 +2,8 @@
 
 What belongs here: running the checks, each within a time limit, and printing them. What does not: the checks
 (doctor_checks.py for the machine, doctor_stores.py for what it writes to, doctor_shared.py for what processes share,
-doctor_reports.py for the morning reports, doctor_dagster.py for what Dagster knows).
+doctor_reports.py for the morning reports, doctor_validation.py for the second opinion, doctor_dagster.py for what
+Dagster knows).
 """
 
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from stocks_pipeline.cli import doctor_checks, doctor_reports, doctor_shared, doctor_stores
+from stocks_pipeline.cli import doctor_checks, doctor_reports, doctor_shared, doctor_stores, doctor_validation
 from stocks_pipeline.cli.desk import open_instance, variables
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.cli.output import Exit, console, print_json, print_table, say
@@ -38,6 +39,7 @@ LOOKS: Mapping[str, Callable[[Settings], Sequence[Finding]]] = {
     "model": doctor_reports.model,
     "model budget": doctor_reports.budget,
     "report jobs": doctor_reports.jobs,
+    doctor_validation.NAME: doctor_validation.validations,
 }
 """What is looked at once the settings are known, in this order."""
 

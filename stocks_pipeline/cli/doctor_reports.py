@@ -31,6 +31,8 @@ def tickers(found: Settings) -> Sequence[Finding]:
     except SettingError as error:
         return [failed("ticker list", str(error), "correct that line, or unset STOCKS_DR_TICKERS")]
     active = sum(ticker.active for ticker in listed)
+    if not active:
+        return [ok("ticker list", f"no active receipt in {where}: mornings have nothing to do")]
     return [ok("ticker list", f"{active} of {len(listed)} receipts active, from {where}")]
 
 
@@ -89,6 +91,8 @@ def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
         for job in newest_jobs(lake, day).values():
             if job.status is JobStatus.IN_PROGRESS and job.started_at and now - job.started_at > STUCK:
                 stuck.setdefault(str(day), []).append(job.ticker)
+    if not days:
+        return [ok("report jobs", "none yet")]
     if not stuck:
         return [ok("report jobs", f"none stuck in progress in the newest {len(days)} mornings")]
     return [

@@ -1,0 +1,52 @@
+"""What the doctor looks at of the validations: sessions with a failed batch, and those that nobody goes on with.
+
+What belongs here: that check, settings in, findings out. What does not: the failed batches one by one
+(dead_batches.py), keys and limits (doctor_checks.py, doctor_shared.py), the time limit and printing (doctor.py).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from stocks_pipeline.cli.dead_batches import SESSIONS
+from stocks_pipeline.cli.desk import lake_of
+from stocks_pipeline.cli.doctor_checks import Finding, ok, warned
+from stocks_pipeline.cli.validation_choice import Kept, kept_sessions
+from stocks_pipeline.clock import Clock, SystemClock
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.wording import counted
+
+NAME = "validations"
+
+STILL = timedelta(minutes=30)
+"""A session at work changes every minute or few: a batch ends, or the next minute's credits come."""
+
+
+def validations(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
+    """Whether one of the newest sessions failed, or waits for somebody."""
+    if "://" not in found.lake and not Path(found.lake).exists():
+        return [ok(NAME, "none yet")]
+    sessions, now = kept_sessions(lake_of(found))[:SESSIONS], (clock or SystemClock()).now()
+    findings = [finding for kept in sessions if (finding := _finding(kept, now)) is not None]
+    return findings or [ok(NAME, f"no batch failed in the newest {counted(len(sessions), 'session')}, none waits")]
+
+
+def _finding(kept: Kept, now: datetime) -> Finding | None:
+    from stocks_pipeline.defs.us.summing import which
+    from stocks_pipeline.domain.validation_session import State
+
+    name = f"{kept.place.day}, session {kept.id.removeprefix('session-')[:8]}"
+    if kept.session is None:
+        return warned(NAME, f"{name}: its record cannot be read", f"stocks validate --date {kept.place.day} --anew")
+    states = Counter(batch.status for batch in kept.session.batches)
+    waits = states[State.PENDING] + states[State.PROCESSING]
+    still = waits if now - kept.session.updated_at > STILL else 0
+    if not states[State.FAILED] and not still:
+        return None
+    parts = [
+        f"{n} {word}" for n, word in ((states[State.FAILED], "failed"), (still, "wait and nobody is at work")) if n
+    ]
+    why = next((batch.error_message for batch in kept.session.batches if batch.error_message), "")
+    text = f"{name}: of {counted(len(kept.session.batches), 'batch')} {', '.join(parts)}{f': {why}' if why else ''}"
+    return warned(NAME, text, f"stocks validation retry {which(kept.place)}")
