@@ -1,8 +1,8 @@
 """`stocks validate` and `stocks validation retry`: a session in the foreground, with progress.
 
 What belongs here: from arguments to the stages, progress, and the exit code. What does not: the stages
-(defs/us/validation.py, adhoc.py), which session is meant (validation_choice.py) and how one is shown
-(show_validation.py).
+(defs/us/validation.py, adhoc.py), which session is meant (validation_choice.py), what is refused before
+(validation_refusals.py) and how one is shown (show_validation.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stocks_pipeline.cli import desk
 from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say
 from stocks_pipeline.cli.validation_choice import MARKET, chosen, day_named, session_at
+from stocks_pipeline.cli.validation_refusals import refuse_question, refuse_settings
 from stocks_pipeline.storage.validation_keys import SessionPlace
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def asked(  # noqa: PLR0913 - the command's arguments, one each
     if profile not in {"standard", "strict"}:
         fail(f"--profile: {profile!r} is none; valid: standard, strict", Exit.USAGE)
     names = tuple(part.upper() for text in symbols or () for part in text.replace(",", " ").split())
+    if symbols and not names:
+        fail("SYMBOL: given, but empty; leave it out for every symbol of the day", Exit.USAGE)
     if anew and (names or beside):
         fail("--anew replaces the day's own session, of every symbol; one beside it is new every time", Exit.USAGE)
     return Ask(day_named(day), names, lookback_days, profile, anew, beside or bool(names))
@@ -78,7 +81,8 @@ def run_validation(ask: Ask, as_json: bool) -> Exit:  # noqa: FBT001 - the calle
 def validated(found: "Settings", ask: Ask, *, quiet: bool) -> Outcome:
     """Open the session, check its batches, sum it up; a failure or Ctrl-C is an outcome, not an exception."""
     lake = desk.lake_of(found)
-    _refuse_early(lake, ask)
+    refuse_question(lake, ask)
+    refuse_settings(lake, SessionPlace(MARKET, ask.day))
     outcome = Outcome()
     with desk.open_instance(found) as instance, _stages(instance, lake, quiet) as (stages, watch):
         with suppress(KeyboardInterrupt):
@@ -117,6 +121,7 @@ def retry_validation(day_text: str | None, session_text: str | None, *, as_json:
             say(f"Nothing to retry: every symbol of {session.session_id} was checked.")
         outcome.whole = True
         return tell(found, place.day, outcome, as_json=as_json)
+    refuse_settings(lake, place)
     symbols = sum(len(b.symbols) for b in session.batches if b.batch_number in numbers)
     with (
         desk.open_instance(found) as instance,
@@ -146,30 +151,6 @@ def _check(stages: "Stages", day: date, numbers: Sequence[int], outcome: Outcome
     outcome.stages.append(stages.stage("validation_summary", {"dagster/partition": str(day)}))
 
 
-def _refuse_early(lake: "Lake", ask: Ask) -> None:
-    """What is wrong with the question, before anything is recorded.
-
-    Raises:
-        SelectionError: a symbol that the day does not have.
-    """
-    from stocks_pipeline.clock import SystemClock
-    from stocks_pipeline.defs.listing import stored_plan
-    from stocks_pipeline.defs.selection import choose
-    from stocks_pipeline.defs.us.session_book import OtherSessionError, SessionBook
-    from stocks_pipeline.domain.validation_types import Profile
-
-    plan = stored_plan(lake, MARKET, ask.day)
-    if plan is None:
-        fail(f"{ask.day} has no us prices yet; fetch them with: stocks run us --date {ask.day}", Exit.FAILURE)
-    symbols, profile = choose(plan.symbols, None, ask.symbols), Profile(ask.profile)
-    if not ask.anew and not ask.beside:
-        book = SessionBook(lake, SessionPlace(MARKET, ask.day), SystemClock())
-        try:
-            book.standing(symbols, lookback_days=ask.lookback_days, profile=profile)
-        except OtherSessionError as error:
-            fail(str(error), Exit.USAGE)
-
-
 def _announce(session: "Session") -> None:
     """The seed's five keys, as a person reads them and as a program finds them."""
     say("  ".join(f"{name}={value}" for name, value in session.trigger_response().items()))
@@ -189,6 +170,7 @@ def _stages(
     from stocks_pipeline.definitions import defs
     from stocks_pipeline.defs.chain import MEMORY_S
     from stocks_pipeline.defs.operations.dead_runs import reap
+    from stocks_pipeline.defs.us.at_work import FOLLOWS
     from stocks_pipeline.defs.us.reaping import reap_sessions
 
     clock = SystemClock()
@@ -196,7 +178,13 @@ def _stages(
     reap_sessions(instance, lake, clock, clock.time() - MEMORY_S)
     repository = defs().get_repository_def()
     with watching(errors, quiet=quiet) as watch:
-        yield Stages(instance, repository, Mornings(MARKET), clock, TRIGGERED_BY, watch), watch
+
+        def seen(entry: "dg.EventLogEntry") -> None:
+            if FOLLOWS in entry.user_message:
+                complain(entry.user_message)
+            watch(entry)
+
+        yield Stages(instance, repository, Mornings(MARKET), clock, TRIGGERED_BY, seen), watch
 
 
 def tell(found: "Settings", day: date, outcome: Outcome, *, as_json: bool) -> Exit:
