@@ -15,7 +15,7 @@ Id = Annotated[
 ]
 
 Status = Annotated[
-    str | None, typer.Option("--status", metavar="S", help="Only these: passed, failed, error or deferred.")
+    str | None, typer.Option("--status", metavar="S", help="Only these: passed, failed, harmless, error or deferred.")
 ]
 Cause = Annotated[str | None, typer.Option("--cause", metavar="C", help="Only with this likely cause: dividend_basis.")]
 

@@ -11,13 +11,16 @@ from stocks_pipeline.cli import desk
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
 from stocks_pipeline.cli.validation_choice import chosen, kept_sessions, session_at
 from stocks_pipeline.storage.validation_keys import SessionPlace
-from stocks_pipeline.wording import counted
+from stocks_pipeline.wording import counted, some
 
 if TYPE_CHECKING:
+    from stocks_pipeline.defs.us.waiting import Wait
     from stocks_pipeline.domain.validation_types import Cause, SymbolResult
     from stocks_pipeline.storage.lake import Lake
 
 SHOWN = 40
+HARMLESS = "harmless"
+"""What failed only by differences that no wrong price is behind: a status of its own for people."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ class SessionView:
     place: SessionPlace
     document: dict[str, Any]
     results: tuple["SymbolResult", ...]
+    waits: tuple["Wait", ...]
+    """Who has no verdict yet, why, and what brings it."""
     problems: tuple[str, ...]
-    """What became of batches that failed or wait, in words."""
+    """What became of batches that failed or wait, in their record's words."""
     beside: int
     """How many other sessions of the day lie beside its own."""
 
@@ -43,7 +48,7 @@ class SessionView:
         said = Counter(f"{b.status}: {b.error_message}" for b in session.batches if b.error_message)
         problems = tuple(f"{n} batches {text}" if n > 1 else f"1 batch {text}" for text, n in said.most_common())
         beside = sum(bool(kept.place.adhoc) for kept in kept_sessions(lake, place.day)) - bool(place.adhoc)
-        return cls(place, summed.document, summed.results, problems, beside)
+        return cls(place, summed.document, summed.results, summed.waits, problems, beside)
 
     def exit_code(self) -> Exit:
         """Well where every symbol was checked and agrees; failure where none was checked; else partial."""
@@ -80,11 +85,11 @@ class SessionView:
         print_table(f"us {self.place.day}, {found['credits_used']} credits used", rows)
         if by_cause := self.by_cause():
             print_table("Differs, by likely cause", by_cause)
-        if unchecked := [r for r in self.results if not r.status.checked]:
-            lines = [{"symbol": r.symbol, "status": r.status.value, "why": r.message} for r in unchecked[:SHOWN]]
-            print_table("Could not check", lines)
-        for problem in self.problems:
-            say(problem)
+        if unchecked := [r for r in self.results if r.status == "error"]:
+            print_table("Could not check", [{"symbol": r.symbol, "why": r.message} for r in unchecked[:SHOWN]])
+        if self.waits:
+            lines = [{"symbols": len(w.symbols), "which": some(w.symbols), "why": w.why} for w in self.waits]
+            print_table("Waiting", lines)
         if self.beside and not self.place.adhoc:
             say(f"{counted(self.beside, 'session')} beside it: stocks validation list --date {self.place.day}")
         if steps := self.steps():
@@ -107,7 +112,7 @@ class SessionView:
                 "cause": cause.value,
                 "in doubt": side,
                 "symbols": len(groups[cause, side, step]),
-                "which": _some(groups[cause, side, step]),
+                "which": some(groups[cause, side, step]),
                 "what to do": step,
             }
             for cause, side, step in order
@@ -115,21 +120,20 @@ class SessionView:
 
     def steps(self) -> list[tuple[str, str]]:
         """Commands that come next."""
-        from stocks_pipeline.defs.us.summing import which
+        from stocks_pipeline.defs.us.waiting import which
 
-        found, steps = self.document, []
-        if found["failed_count"]:
-            steps.append(
-                ("what differs, symbol by symbol", f"stocks validation results {which(self.place)} --status failed")
-            )
-        if found["deferred_count"] or found["error_count"] or found["event"] != "WorkflowCompleted":
-            steps.append(("ask again for what has no verdict yet", f"stocks validation retry {which(self.place)}"))
+        found, steps, chosen = self.document, [], which(self.place)
+        for wait in self.waits:
+            when, _, command = wait.step.rpartition(": ")
+            steps.append((f"{counted(len(wait.symbols), 'symbol')} wait: {wait.why}. {when}", command))
+        if found["failed_symbols"]:
+            steps.append(("what differs, symbol by symbol", f"stocks validation results {chosen} --status failed"))
+        if found["harmless_count"]:
+            steps.append(("what is harmless, and why", f"stocks validation results {chosen} --status harmless"))
+        if found["error_count"]:
+            steps.append(("what could not be checked", f"stocks validation results {chosen} --status error"))
+            steps.append(("ask for that again, a credit each", f"stocks validation retry {chosen}"))
         return steps
-
-
-def _some(symbols: list[str]) -> str:
-    """A line's worth of them."""
-    return ", ".join(symbols[:8]) + (" …" if len(symbols) > 8 else "")  # noqa: PLR2004 - a line's worth
 
 
 def row_of(result: "SymbolResult") -> dict[str, Any]:
@@ -137,10 +141,15 @@ def row_of(result: "SymbolResult") -> dict[str, Any]:
     causes = ", ".join(dict.fromkeys(issue.cause.value for issue in result.issues))
     return {
         "symbol": result.symbol,
-        "status": "harmless" if result.harmless else result.status.value,
+        "status": _shown(result),
         "cause": causes or None,
         "what": result.message or None,
     }
+
+
+def _shown(result: "SymbolResult") -> str:
+    """Its status as tables and `--status` have it."""
+    return HARMLESS if result.harmless else result.status.value
 
 
 def show_status(day_text: str | None, session_text: str | None, *, as_json: bool) -> Exit:
@@ -160,15 +169,16 @@ def show_results(
     """`stocks validation results`."""
     from stocks_pipeline.domain.validation_types import Cause, Status
 
-    for option, given, valid in (("--status", status, Status), ("--cause", cause, Cause)):
-        if given is not None and given not in list(valid):
+    states = [*Status, HARMLESS]
+    for option, given, valid in (("--status", status, states), ("--cause", cause, list(Cause))):
+        if given is not None and given not in valid:
             fail(f"{option}: {given!r} is none; valid: {', '.join(valid)}", Exit.USAGE)
     lake = desk.lake_of(desk.settings())
     view = SessionView.of(lake, chosen(lake, day_text, session_text))
     rows = [
         row_of(result)
         for result in view.results
-        if status in {None, result.status.value} and (cause is None or any(i.cause == cause for i in result.issues))
+        if status in {None, _shown(result)} and (cause is None or any(i.cause == cause for i in result.issues))
     ]
     if as_json:
         records = [r for r in view.results if r.symbol in {row["symbol"] for row in rows}]

@@ -19,6 +19,7 @@ __all__ = [
     "MAX_RETRY_AFTER_S",
     "NEXT_STEP",
     "RETRYABLE",
+    "WRITTEN",
     "FailureKind",
     "UpstreamError",
     "from_status",
@@ -53,6 +54,10 @@ NEXT_STEP: dict[FailureKind, str] = {
     FailureKind.PERMANENT: "Retrying will not help: check the symbol or the day.",
     FailureKind.MALFORMED: "The vendor answered with something else than data. Retry; if it lasts, the format changed.",
 }
+
+
+WRITTEN = re.compile(r"(?P<what>.*) \[(?P<kind>[a-z_]+), (?P<tries>\d+) tries\]", re.DOTALL)
+"""A failure as `str` writes it: what reads a stored one."""
 
 
 @dataclass(eq=False)

@@ -72,7 +72,7 @@ def _look_at(day: str, validates: bool, record: str = "") -> str:  # noqa: FBT00
     if not validates:
         return f"stocks status --date {day}" if day else "stocks status"
     if record:
-        from stocks_pipeline.defs.us.summing import which  # here: it loads pyarrow, and the location this module
+        from stocks_pipeline.defs.us.waiting import which  # here: it loads pyarrow, and the location this module
 
         return f"stocks validation status {which(parse_validation_session_key(record))}"
     return f"stocks validation status --date {day}" if day else "stocks validation list"

@@ -29,6 +29,7 @@ from stocks_pipeline.defs.us.verdicts import (
     session_check_specs,
     session_metadata,
 )
+from stocks_pipeline.defs.us.waiting import first_step
 from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.pool import run_bounded
 from stocks_pipeline.storage.lake import Lake
@@ -68,7 +69,7 @@ def validation_adhoc(
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # Dagster refuses the subscripted form
     """A session beside the day's own: some symbols, or another lookback or profile. It never counts as the day's."""
     from stocks_pipeline.defs.us.checking import BatchCheck, open_batches
-    from stocks_pipeline.defs.us.summing import sum_up, which
+    from stocks_pipeline.defs.us.summing import sum_up
 
     store, stop = lake.open(), threading.Event()
     book, session = _opened(context, config, store, clock)
@@ -89,8 +90,8 @@ def validation_adhoc(
         metadata=session_metadata(summed, summed.write(store)), check_results=session_check_results(KEY, summed)
     )
     if failures:
-        again = f"go on with: stocks validation retry {which(book.place)}"
-        raise dg.Failure(f"{'; '.join(failures[:3])}; {again}", allow_retries=False)
+        step = first_step(book.place, summed.waits)
+        raise dg.Failure(f"{'; '.join(failures[:3])}. {step}", {"next_step": step}, allow_retries=False)
 
 
 def _opened(

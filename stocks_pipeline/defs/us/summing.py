@@ -6,19 +6,20 @@ What belongs here: `sum_up`, free of Dagster. What does not: how it is shown (ve
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.us.calls import calls_beside, calls_of
 from stocks_pipeline.defs.us.checking import stored_results
 from stocks_pipeline.defs.us.session_book import SessionBook
+from stocks_pipeline.defs.us.waiting import Wait, waits_of, which
 from stocks_pipeline.domain.credit_audit import Audit, audit
 from stocks_pipeline.domain.validation_session import Session, State
 from stocks_pipeline.domain.validation_types import Status, SymbolResult
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.validation_keys import SessionPlace
-from stocks_pipeline.wording import counted
+from stocks_pipeline.wording import counted, some
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Summed:
     place: SessionPlace
     document: dict[str, Any]
     results: tuple[SymbolResult, ...]
-    missing: int
+    waits: tuple[Wait, ...]
+    """Who has no verdict yet, why, and what brings it."""
     audit: Audit
 
     def write(self, lake: Lake) -> str:
@@ -49,26 +51,27 @@ def sum_up(lake: Lake, place: SessionPlace) -> Summed | None:
     results = tuple(result for number in sorted(found) for result in found[number])
     count = {status: sum(r.status is status for r in results) for status in Status}
     failed_batches = [b for b in session.batches if b.status is State.FAILED]
-    missing = session.total_symbols - len(results)
+    waits = waits_of(place, session, results)
     failed = [r for r in results if r.status is Status.FAILED and not r.harmless]
     mine, began = calls_of(lake, place), session.created_at.timestamp()
     document: dict[str, Any] = {
         **_head(place, session),
-        "message": _sentence(session, results, missing),
+        "message": _sentence(session, results, waits),
         "passed_count": count[Status.PASSED],
         "failed_count": count[Status.FAILED],
         "harmless_count": sum(r.harmless for r in results),
         "error_count": count[Status.ERROR],
-        "deferred_count": count[Status.DEFERRED] + missing,
+        "deferred_count": sum(len(wait.symbols) for wait in waits),
         "batches": session.count(),
         "failed_symbols": [r.symbol for r in failed],
         "credits_used": sum(call.credits for call in mine if call.at >= began),
-        "next_steps": _next_step(place, len(failed), count[Status.DEFERRED] + missing + count[Status.ERROR]),
+        "waiting": [asdict(wait) for wait in waits],
+        "next_steps": _next_steps(place, len(failed), count[Status.ERROR], waits),
     }
     if failed_batches:
         document["failure_step"] = f"batch_{failed_batches[0].batch_number}"
         document["failure_reason"] = failed_batches[0].error_message
-    return Summed(place, document, results, missing, audit([*mine, *calls_beside(lake, place, mine)]))
+    return Summed(place, document, results, waits, audit([*mine, *calls_beside(lake, place, mine)]))
 
 
 def _head(place: SessionPlace, session: Session) -> dict[str, Any]:
@@ -86,25 +89,19 @@ def _head(place: SessionPlace, session: Session) -> dict[str, Any]:
     }
 
 
-def _sentence(session: Session, results: Sequence[SymbolResult], missing: int) -> str:
+def _sentence(session: Session, results: Sequence[SymbolResult], waits: Sequence[Wait]) -> str:
     """The counts as a person reads them in one go; the parts add up to all symbols."""
     bad = [r for r in results if r.status is Status.FAILED and not r.harmless]
     causes = Counter(r.gravest.cause.value for r in bad if r.gravest)
     told = f" ({', '.join(f'{n} {cause}' for cause, n in causes.most_common())})" if causes else ""
     harmless = sum(r.harmless for r in results)
-    unchecked = sum(r.status is Status.ERROR for r in results)
-    waiting = missing + sum(r.status is Status.DEFERRED for r in results)
+    unchecked = [r.symbol for r in results if r.status is Status.ERROR]
     parts = [f"{sum(r.status is Status.PASSED for r in results)} of {counted(session.total_symbols, 'symbol')} agree"]
     parts += [f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not{told}"] if bad else []
     parts += [f"{harmless} by the dividend basis only, which is harmless"] if harmless else []
-    parts += [f"{unchecked} could not be checked"] if unchecked else []
-    parts += [f"{waiting} not asked yet"] if waiting else []
+    parts += [f"{len(unchecked)} could not be checked ({some(unchecked, 3)})"] if unchecked else []
+    parts += [f"{len(wait.symbols)} wait{'s' if len(wait.symbols) == 1 else ''}: {wait.why}" for wait in waits]
     return f"{', '.join(parts)}. Session {session.status}."
-
-
-def which(place: SessionPlace) -> str:
-    """The options of `stocks validation` that choose this session."""
-    return f"--session {place.adhoc.removeprefix('session-')[:8]}" if place.adhoc else f"--date {place.day}"
 
 
 def _event(state: State) -> str | None:
@@ -112,8 +109,11 @@ def _event(state: State) -> str | None:
     return {State.COMPLETED: "WorkflowCompleted", State.FAILED: "WorkflowFailed"}.get(state)
 
 
-def _next_step(place: SessionPlace, failed: int, open_: int) -> str:
+def _next_steps(place: SessionPlace, failed: int, unchecked: int, waits: Sequence[Wait]) -> str:
     """What a person does now."""
-    look = f"stocks validation results {which(place)} --status failed" if failed else ""
-    heal = f"stocks validation retry {which(place)}" if open_ else ""
-    return "; ".join(step for step in (look, heal) if step) or "Nothing to do."
+    results = f"stocks validation results {which(place)} --status"
+    steps = [wait.step for wait in waits]
+    steps += [f"{results} failed"] if failed else []
+    steps += [f"{results} error"] if unchecked else []
+    steps += [f"stocks validation retry {which(place)}"] if unchecked and not waits else []
+    return "; ".join(dict.fromkeys(steps)) or "Nothing to do."

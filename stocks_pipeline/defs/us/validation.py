@@ -27,6 +27,7 @@ from stocks_pipeline.defs.us.verdicts import (
     session_metadata,
     verdict_checks,
 )
+from stocks_pipeline.defs.us.waiting import deferred, step_told
 from stocks_pipeline.domain.plans import Plan, plan_named
 from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.fanout import FanOutEvent, Made, fan_out, fan_out_asset
@@ -114,7 +115,7 @@ def validation_results(
     if len(days) > 1:
         raise dg.Failure(f"One session a run, not {len(days)}: start a run for each day.", allow_retries=False)
     book = SessionBook(store, SessionPlace(US.name, min(days)), clock)
-    with alone_with(context, store, book.place), twelve_data.open(store, book.place) as vendor:
+    with alone_with(context, store, book.place), step_told(book), twelve_data.open(store, book.place) as vendor:
         session = book.get()
         if session is None:
             raise _no_session(book.place.day)
@@ -122,7 +123,7 @@ def validation_results(
         keys = [k for k in context.partition_keys if parse_batch_key(k)[1] < session.total_batches]
         yield from fan_out(
             context,
-            lambda key: _made(work.check(parse_batch_key(key)[1])),
+            lambda key: _made(book.place, work.check(parse_batch_key(key)[1])),
             reuse=lambda key: _reused(work, parse_batch_key(key)[1]),
             keys=keys,
             max_workers=workers(),
@@ -187,13 +188,13 @@ def _no_session(day: date) -> dg.Failure:
 
 def _reused(work: "BatchCheck", batch: int) -> Made | None:
     stored = work.stored(batch)
-    return None if stored is None else _made(stored, reused=True)
+    return None if stored is None else _made(work.book.place, stored, reused=True)
 
 
-def _made(checked: "Checked", *, reused: bool = False) -> Made:
+def _made(place: SessionPlace, checked: "Checked", *, reused: bool = False) -> Made:
     return Made(
         metadata=batch_metadata(checked),
         data_version=checked.stored.data_version,
-        checks=verdict_checks(checked.results, 0),
+        checks=verdict_checks(place, checked.results, deferred(place, checked.results)),
         reused_from=checked.stored.key if reused else None,
     )

@@ -4,23 +4,28 @@ What belongs here: wording and counting. What does not: reaching a verdict (doma
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from stocks_pipeline.defs.evidence import markdown_table
-from stocks_pipeline.domain.validation_types import Status, SymbolResult
+from stocks_pipeline.defs.us.waiting import Wait, first_step, meaning, which
+from stocks_pipeline.domain.validation_types import Issue, Status, SymbolResult
 from stocks_pipeline.fanout import PartitionCheck
-from stocks_pipeline.wording import counted
+from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline.wording import counted, some
 
 if TYPE_CHECKING:
     from stocks_pipeline.defs.us.checking import Checked
     from stocks_pipeline.defs.us.summing import Summed
 
 SHOWN = 25
+NAMED = 3
+"""Symbols that a sentence names."""
 
 CHECKS = {
-    "prices_agree": "Every checked symbol agrees with the second vendor, or differs only by the dividend basis.",
+    "prices_agree": "No symbol disagrees with the second vendor by more than the dividend basis, and none waits.",
     "all_checked": "No symbol was left without a verdict: could not check is neither passed nor failed.",
 }
 CREDITS_KEPT = "No call took more credits in the minute or on the day (UTC) than its plan allowed when it was sent."
@@ -38,6 +43,7 @@ def session_metadata(summed: "Summed", uri: str) -> dict[str, Any]:
     return {
         "message": found["message"],
         "differs": markdown_table(failed_rows(summed.results)),
+        "waiting": markdown_table([_row(some(w.symbols), w.why, w.step) for w in summed.waits]),
         **{name: value for name, value in found.items() if isinstance(value, int | str)},
         "batches": dg.MetadataValue.json(found["batches"]),
         "failed_symbols": dg.MetadataValue.json(found["failed_symbols"]),
@@ -47,13 +53,16 @@ def session_metadata(summed: "Summed", uri: str) -> dict[str, Any]:
 
 def session_check_results(asset: dg.AssetKey, summed: "Summed") -> list[dg.AssetCheckResult]:
     """What the three checks say of it."""
-    audited, error = summed.audit, dg.AssetCheckSeverity.ERROR
+    audited, about = summed.audit, f"{summed.place.day}: "
+    step = {
+        "next_step": "Find who else uses the key, or what sent the calls of the worst minute: us/validation/…/calls"
+    }
     kept = PartitionCheck(
         "credits_kept",
         audited.passed,
-        error,
-        {"worst_minute": audited.worst_minute, "calls": audited.calls},
-        audited.reason or f"At most {audited.worst_minute} credits in any minute.",
+        dg.AssetCheckSeverity.ERROR,
+        {"worst_minute": audited.worst_minute, "calls": audited.calls} | ({} if audited.passed else step),
+        f"{about}{audited.reason or f'at most {audited.worst_minute} credits in any minute.'}",
     )
     return [
         dg.AssetCheckResult(
@@ -64,7 +73,7 @@ def session_check_results(asset: dg.AssetKey, summed: "Summed") -> list[dg.Asset
             description=check.description,
             metadata=dict(check.metadata),
         )
-        for check in (*verdict_checks(summed.results, summed.missing), kept)
+        for check in (*verdict_checks(summed.place, summed.results, summed.waits, about), kept)
     ]
 
 
@@ -82,38 +91,70 @@ def batch_metadata(checked: "Checked") -> dict[str, Any]:
     }
 
 
-def verdict_checks(results: tuple[SymbolResult, ...], missing: int) -> list[PartitionCheck]:
-    """The two checks over some results; `missing` symbols have none at all."""
-    failed = [r for r in results if r.status is Status.FAILED and not r.harmless]
-    harmless = sum(r.harmless for r in results)
-    unchecked = [r for r in results if not r.status.checked]
-    causes = Counter(issue.cause.value for r in failed for issue in r.issues)
-    told = ", ".join(f"{n} {cause}" for cause, n in causes.most_common())
-    waiting = len(unchecked) + missing
-    warn, error = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
-    return [
-        PartitionCheck(
-            "prices_agree",
-            not failed,
-            error,
-            {"failed": len(failed), "harmless": harmless, "symbols": markdown_table(failed_rows(tuple(failed)))},
-            f"{_disagree(len(failed))}: {told}." if failed else f"All agree; {harmless} by another basis.",
-        ),
-        PartitionCheck(
-            "all_checked",
-            not waiting,
-            warn,
-            {
-                "could_not_check": waiting,
-                "examples": markdown_table([{"symbol": r.symbol, "why": r.message} for r in unchecked[:SHOWN]]),
-            },
-            f"{counted(waiting, 'symbol')} could not be checked." if waiting else "Every symbol was checked.",
-        ),
-    ]
+def verdict_checks(
+    place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence[Wait], about: str = ""
+) -> list[PartitionCheck]:
+    """The two checks over some results and those who have none; `about` begins what they say."""
+    return [_agree(place, results, waits, about), _checked(place, results, waits, about)]
 
 
-def _disagree(number: int) -> str:
-    return f"{counted(number, 'symbol')} disagree{'s' if number == 1 else ''}"
+def _agree(place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence[Wait], about: str) -> PartitionCheck:
+    """An error only where something disagrees; else it says how many were compared, and holds once nobody waits."""
+    bad = [r for r in results if r.status is Status.FAILED and not r.harmless]
+    harmless, compared = sum(r.harmless for r in results), sum(r.status.checked for r in results)
+    total = len({r.symbol for r in results} | {symbol for wait in waits for symbol in wait.symbols})
+    whole = not waits and (compared or not total)
+    of = f"{compared} of {counted(total, 'symbol')} compared"
+    basis = f"; {harmless} by the dividend basis only, which is harmless" if harmless else ""
+    if bad:
+        said = "; ".join(f"{r.symbol}: {r.gravest.cause.value}, {_whose(r.gravest)}" for r in bad[:NAMED] if r.gravest)
+        says = f"{of}, {len(bad)} disagree{'s' if len(bad) == 1 else ''}{basis}. {said}{'; …' * (len(bad) > NAMED)}"
+        step = f"stocks validation results {which(place)} --status failed"
+    else:
+        says, step = f"{of}, {'none disagrees' if compared else 'so nothing is known'}{basis}", first_step(place, waits)
+    return PartitionCheck(
+        "prices_agree",
+        not bad and bool(whole),
+        dg.AssetCheckSeverity.ERROR if bad else dg.AssetCheckSeverity.WARN,
+        {"compared": compared, "failed": len(bad), "harmless": harmless}
+        | ({"symbols": markdown_table(failed_rows(tuple(bad)))} if bad else {})
+        | ({} if whole and not bad else {"next_step": step}),
+        f"{about}{says}.".replace("..", "."),
+    )
+
+
+def _checked(place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence[Wait], about: str) -> PartitionCheck:
+    """Who has no verdict: those who wait, each with the reason and what brings it, and those nobody could check."""
+    unchecked = [r for r in results if r.status is Status.ERROR]
+    total = len({r.symbol for r in results} | {symbol for wait in waits for symbol in wait.symbols})
+    parts = [f"{len(w.symbols)} of {counted(total, 'symbol')} wait: {w.why}. {w.step}" for w in waits]
+    if unchecked:
+        names = some([r.symbol for r in unchecked], NAMED)
+        parts.append(f"{len(unchecked)} of {counted(total, 'symbol')} could not be checked: {names}")
+    rows = [_row(some(w.symbols), f"wait: {w.why}", w.step) for w in waits]
+    rows += [_row(r.symbol, r.message, _do(place, r)) for r in unchecked[:SHOWN]]
+    step = first_step(place, waits) if waits else f"stocks validation results {which(place)} --status error"
+    return PartitionCheck(
+        "all_checked",
+        not rows,
+        dg.AssetCheckSeverity.WARN,
+        {"could_not_check": len(unchecked), "waiting": sum(len(w.symbols) for w in waits)}
+        | ({"who": markdown_table(rows), "next_step": step} if rows else {}),
+        f"{about}{'. '.join(parts) or 'every symbol was checked'}.",
+    )
+
+
+def _row(symbols: str, why: str, do: str) -> dict[str, Any]:
+    return {"symbols": symbols, "why": why, "what to do": do}
+
+
+def _do(place: SessionPlace, result: SymbolResult) -> str:
+    """What a person does about a symbol that could not be checked."""
+    return result.gravest.next_step if result.gravest else meaning(place, result.message)[1]
+
+
+def _whose(issue: Issue) -> str:
+    return "either may be wrong" if issue.side == "both" else f"{issue.side} in doubt"
 
 
 def failed_rows(results: tuple[SymbolResult, ...]) -> list[dict[str, Any]]:
