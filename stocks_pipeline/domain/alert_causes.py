@@ -20,7 +20,9 @@ COUNT_FOLLOWS: Final = timedelta(minutes=5)
 AWAITED: Final = frozenset({"us/validation_summary", "dr/precompute_summary"})
 """Counts that are told and that a run of their own brings; a run that they count waits for them."""
 
-REPEATS_RUN: Final = frozenset({"symbols_fetched", "day_complete", "all_checked", "all_reports_completed"})
+REPEATS_RUN: Final = frozenset(
+    {"symbols_fetched", "day_complete", "no_partition_left_failed", "all_checked", "all_reports_completed"}
+)
 """Checks of a count that fail because the run before it did."""
 
 REPEATS_COUNT: Final = frozenset({"prices_agree", "all_checked", "all_reports_completed"})

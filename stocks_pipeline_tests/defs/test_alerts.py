@@ -19,7 +19,7 @@ from stocks_pipeline.settings import Settings
 from stocks_pipeline.upstream import alert_sinks
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline_tests.fake_feed import codes, refused
+from stocks_pipeline_tests.fake_feed import bars_of, codes, refused
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
 from stocks_pipeline_tests.morning_desk import MorningDesk, morning, waves
@@ -265,9 +265,23 @@ def test_a_batch_that_failed_is_told_with_its_run_and_its_checks(desk: MarketDes
     (failed,) = [a for a in receiver.got if a.kind is Kind.RUN_FAILED]
     assert "2025-12-05|1" in failed.detail
     assert failed.next_step == "stocks status --date 2025-12-05"
-    for alert in receiver.got:
-        assert alert.link
-        assert alert.next_step
+    assert receiver.got == [failed], "what was not made was not checked: that is no second cause"
+    assert desk.daily().success
+    watch.tick()
+    assert receiver.got == [failed], "the merge repeats the run"
+
+
+def test_partitions_that_do_not_pass_are_one_alert(desk: MarketDesk, receiver: Receiver) -> None:
+    """E38: they are named; the count over the run says nothing more."""
+    known = MARKET.calendar().sessions(DAY - timedelta(days=10), DAY - timedelta(days=1))
+    desk.feed.script = {f"{s}.AX": bars_of(f"{s}.AX", known) for s in codes(8)}
+    watch = Watch(desk.instance, desk.defs)
+    assert desk.list().success
+    assert desk.prices().success
+    watch.tick()
+    (alert,) = [a for a in receiver.got if a.fields["check"] == "sessions_present"]
+    assert sorted(alert.fields["partitions"]) == ["2025-12-05|0", "2025-12-05|1", "2025-12-05|2"]
+    assert "of this run passed" not in alert.detail
 
 
 def summary(instance: dg.DagsterInstance, asset: str, partition: str, **metadata: Any) -> None:

@@ -119,10 +119,18 @@ def _failures_of(
             key, limit=PAGE, cursor=cursor, status={AssetCheckExecutionRecordStatus.FAILED}
         )
         found = [(record, record.event) for record in page if record.event and record.event.timestamp > since]
-        yield from found
+        yield from ((record, event) for record, event in found if not _sums_up(event))
         if len(page) < PAGE or not found:
             return
         cursor = page[-1].id
+
+
+def _sums_up(entry: dg.EventLogEntry) -> bool:
+    """Whether it is a fan-out's count over its partitions (fanout_log.py): each of them that did not pass was evaluated
+    on its own, and those that were not made failed the run. Both are told.
+    """
+    seen = entry.get_dagster_event().asset_check_evaluation_data
+    return seen.partition is None and {"partitions", "not_checked"} <= seen.metadata.keys()
 
 
 def _failed_check(entry: dg.EventLogEntry, run_id: str, run_partition: str) -> FailedCheck:
