@@ -65,6 +65,8 @@ class Stages:
     clock: Clock
     triggered_by: str
     watch: Watch
+    begun: list[str] = field(default_factory=list, kw_only=True)
+    """Runs that were started, in order, also those that Ctrl-C ended."""
 
     def stage(self, name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None) -> StageResult:
         """Run one stage to its end; a failure is a result, not an exception.
@@ -73,6 +75,7 @@ class Stages:
             KeyboardInterrupt: Ctrl-C; the run is recorded as ended and what it stored stays.
         """
         run_id = make_new_run_id()
+        self.begun.append(run_id)
         started = self.clock.monotonic()
         job = self.repository.get_job(f"{self.market.name}_{name}")
         self.instance.add_event_listener(run_id, self.watch)

@@ -6,15 +6,14 @@ What belongs here: facts about a stored morning, and what to do about them. What
 import json
 import statistics
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli.mornings import GROUP
 from stocks_pipeline.storage import layout
-from stocks_pipeline.storage.lake import KeyMissing
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline.wording import counted
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from stocks_pipeline.defs.dr.fetched import NoData
+    from stocks_pipeline.defs.dr.report_state import ReportState
     from stocks_pipeline.domain.jobs import Job
     from stocks_pipeline.storage.lake import Lake
 
@@ -41,6 +41,10 @@ class Standing:
     """The class of the failure."""
     why: str = ""
     tries: int = 0
+    older: bool = False
+    """It was asked for again, and the report of an earlier execution stands."""
+    rewrite: bool = False
+    """It was to be written anew, whatever answer is kept."""
 
     @property
     def final(self) -> bool:
@@ -73,6 +77,8 @@ class MorningReport:
     """Active tickers of the list, where only some of them were asked for."""
     data_only: bool = False
     """No report was asked for."""
+    older: int = 0
+    """Reports that were asked for again and did not come: those of earlier executions stand."""
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -110,7 +116,9 @@ class MorningReport:
         """Such as "1 of 5 reports are written"."""
         if self.data_only:
             return f"data of {self.data_stored} of {counted(self.tickers, 'ticker')} are stored"
-        return f"{self.written} of {counted(self.tickers, 'report')} {'is' if self.tickers == 1 else 'are'} written"
+        verb = "is" if self.tickers == 1 else "are"
+        stand = f"; {counted(self.older, 'older one')} {'stands' if self.older == 1 else 'stand'}" if self.older else ""
+        return f"{self.written} of {counted(self.tickers, 'report')} {verb} written{stand}"
 
     def _lacks(self) -> list[str]:
         without, reports = sum(self.data_failed.values()), not self.data_only
@@ -152,13 +160,15 @@ def morning_report(
     """Count what is stored of these tickers' morning; without `failures`, not why data are missing."""
     from stocks_pipeline.defs.dr.fetched import why_no_data
     from stocks_pipeline.defs.dr.job_book import newest_jobs
+    from stocks_pipeline.defs.dr.report_state import report_state
 
     jobs = {name: job for name, job in newest_jobs(lake, day).items() if name in set(tickers)}
     stored = {name for name in tickers if lake.exists(layout.ticker_data_key(day, name))}
     missing = [name for name in tickers if name not in stored]
     why = why_no_data(instance, day, missing) if failures and missing else {}
-    costs = {name: found for name in tickers if (found := _cost_and_seconds(lake, day, name)) is not None}
-    standings = [_standing(name, jobs.get(name), name in costs, name in stored, why.get(name)) for name in tickers]
+    states = {name: report_state(lake, day, name, jobs.get(name)) for name in tickers}
+    payloads = [state.payload for state in states.values() if state.payload is not None]
+    standings = [_standing(name, jobs.get(name), states[name], name in stored, why.get(name)) for name in tickers]
 
     def kinds(state: str) -> dict[str, int]:
         return dict(Counter(s.kind for s in standings if s.state == state).most_common())
@@ -174,33 +184,31 @@ def morning_report(
         in_work=sum(s.state == "in_work" for s in standings),
         not_begun=sum(s.state == "not_begun" for s in standings),
         jobs=dict(Counter(job.status.value for job in jobs.values()).most_common()),
-        cost_usd=_sum([usd for usd, _ in costs.values()]),
-        step_seconds=_medians([seconds for _, seconds in costs.values()]),
+        cost_usd=_sum([payload["api_costs"]["usd"] for payload in payloads]),
+        step_seconds=_medians([payload["timing_metrics"] for payload in payloads]),
         standings=standings,
         lake=lake.uri(f"{GROUP}/reports/{day}"),
+        older=sum(s.older for s in standings),
     )
 
 
-def _standing(name: str, job: "Job | None", report: bool, data: bool, why: "NoData | None") -> Standing:  # noqa: FBT001 - facts
-    """A newest job that failed counts, although an older report may stand; without data it is the data that is told."""
+def _standing(name: str, job: "Job | None", found: "ReportState", data: bool, why: "NoData | None") -> Standing:  # noqa: FBT001 - a fact
+    """What is told of the ticker: of one without data it is the data, also where its report was begun."""
     from stocks_pipeline.defs.dr.fetched import NoData
 
-    state = job.status.value if job else ""
-    tries = job.attempts if job else 0
-    if job and state == "failed":
-        if data:
-            return Standing(name, "failed", "report", job.error_class or "", job.error or "", tries)
-        why = why or NoData("not fetched", job.error or "", tries)
-    elif report:
-        return Standing(name, "written", tries=tries)
-    if job and state == "in_progress":
-        return Standing(name, "in_work", "report", "", "in work, or its process died", tries)
-    if why is not None and not data:
-        return Standing(name, "no_data", "data", why.kind, why.why, why.tries)
+    if found.state == "written":
+        return Standing(name, "written", tries=found.tries)
+    anew = job is not None and job.rewrite
+    told = Standing(name, found.state, "report", found.kind, found.why, found.tries, found.older, anew)
+    if data and found.state != "none":
+        return told
     if data:
-        kind = (job.error_class if job else None) or NOT_BEGUN
-        return Standing(name, "pending", "report", kind, (job.error if job else None) or "its data are there", tries)
-    return Standing(name, "not_begun")
+        return replace(told, state="pending", kind=NOT_BEGUN, why="its data are there")
+    if job is not None and job.error and why is None:
+        why = NoData("not fetched", job.error, job.attempts)
+    if why is not None:
+        return replace(told, state="no_data", step="data", kind=why.kind, why=why.why, tries=why.tries)
+    return told if found.state != "none" else Standing(name, "not_begun")
 
 
 def begun_mornings(instance: "dg.DagsterInstance", lake: "Lake") -> list[date]:
@@ -212,28 +220,19 @@ def begun_mornings(instance: "dg.DagsterInstance", lake: "Lake") -> list[date]:
     return sorted(stored | fetched_mornings(instance))
 
 
-def spent(lake: "Lake", since: date, until: date, execution_name: str) -> str | None:
-    """What an execution paid the model between two days (UTC), by the ledger; None if one call has no price."""
+def spent(lake: "Lake", since: date, until: date, executions: Collection[str]) -> str | None:
+    """What these executions paid the model between two days (UTC), by the ledger; None if one call has no price."""
     prices = []
     for offset in range((until - since).days + 1):
         for key in lake.list(f"{GROUP}/llm-calls/{since + timedelta(days=offset)}/"):
             row = json.loads(lake.read(key))
-            prices += [row["cost_usd"]] if row["execution_id"].startswith(f"{execution_name}-") else []
+            prices += [row["cost_usd"]] if row["execution_id"] in executions else []
     return _sum(prices)
 
 
 def by_class(counts: dict[str, int]) -> str:
     """`3 permanent, 1 transient`."""
     return ", ".join(f"{n:,} {kind}" for kind, n in counts.items())
-
-
-def _cost_and_seconds(lake: "Lake", day: date, name: str) -> tuple[str | None, dict[str, float | None]] | None:
-    """Of the stored report; None without one."""
-    try:
-        payload = json.loads(lake.read(layout.report_key(day, name)))
-    except KeyMissing:
-        return None
-    return payload["api_costs"]["usd"], payload["timing_metrics"]
 
 
 def _sum(prices: Sequence[str | None]) -> str | None:

@@ -138,7 +138,7 @@ class MorningDesk:
     def write(
         self, day: date, tickers: Sequence[str], *, rewrite: bool, tags: Mapping[str, str]
     ) -> list["StageResult"]:
-        """Write the reports of these tickers, whose bars are stored."""
+        """Write the reports of these tickers. Those without bars turn red with the fetch's reason, at no cost."""
         return self._spread("reports", "dr__ticker_reports", day, tickers, {"rewrite": rewrite}, tags)
 
     def sum_up(self, day: date, asked: Sequence[str]) -> "StageResult":
@@ -149,14 +149,15 @@ class MorningDesk:
     def _spread(  # noqa: PLR0913, PLR0917 - what a run is made of
         self, stage: str, op: str, day: date, tickers: Sequence[str], more: Mapping[str, Any], tags: Mapping[str, str]
     ) -> list["StageResult"]:
-        from stocks_pipeline.defs.dr.automation import add_active_tickers, morning_requests
+        from stocks_pipeline.defs.dr.automation import DATA, REPORTS, add_active_tickers, morning_requests
         from stocks_pipeline.partitions import tickers as ticker_partitions
 
         instance = self.stages.instance
         add_active_tickers(instance)
         instance.add_dynamic_partitions(ticker_partitions().name or "", list(tickers))
         config = {"ops": {op: {"config": {"tickers": list(tickers), **more}}}}
-        requests = morning_requests(instance, day, tickers, cause="", tags={})
+        across = DATA if stage == "fetch" else REPORTS
+        requests = morning_requests(instance, day, tickers, cause="", tags={}, across=across)
         plain = [{k: v for k, v in request.tags.items() if k.startswith("dagster/")} for request in requests]
         if stage == "fetch":
             self.expect("ticker_master", len(plain))  # each run stores the list

@@ -32,13 +32,14 @@ def run_precompute(found: "Settings", ask: "MorningAsk", source: str) -> Exit:
     ready, without = ready_tickers(found, ask)
     tags = {} if ask.limit is None else {"limit": str(ask.limit)}
     asked = [*ready, *without]
-    plan = Plan(ask.day, asked, (), ready, rewrite=ask.rewrite, source=source, kind="precompute", tags=tags)
+    rewrite = asked if ask.rewrite else ()
+    plan = Plan(ask.day, asked, (), asked, rewrite=rewrite, source=source, kind="precompute", tags=tags)
     with open_instance(found) as instance:
         outcome = carry_out(found, instance, plan, quiet=False, triggered_by=TRIGGERED_BY)
     print_failures(found, DayResult(ask.day, outcome.stages))
     if without:
-        verb = "was" if len(without) == 1 else "were"
-        complain(f"{counted(len(without), 'ticker')} without data of {ask.day} {verb} left out: {shortened(without)}")
+        verb = "has" if len(without) == 1 else "have"
+        complain(f"{counted(len(without), 'ticker')} {verb} no data of {ask.day}: {shortened(without)}")
     print_json(answer(outcome, ask, source, without))
     return outcome.code
 

@@ -17,7 +17,7 @@ from stocks_pipeline.cli.run_morning import Plan, carry_out, tell
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
-    from stocks_pipeline.cli.morning_report import MorningReport
+    from stocks_pipeline.cli.morning_report import MorningReport, Standing
     from stocks_pipeline.settings import Settings
 
 ASSETS = (mornings.GROUP, f"{mornings.GROUP}/ticker_reports")
@@ -57,23 +57,41 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
     rest = f"; still bad: {', '.join(left)}" if left else ""
     asked = counted(len(plan.asked), "ticker")
     say(f"{asset} {day}: retried {asked}; healed: {', '.join(healed) or 'none'}{rest}.")
+    _say_given_up(after)
     say(after.headline(), style="bold")
     return outcome.code
 
 
 def plan_of(report: "MorningReport", asset: str) -> Plan:
-    """Data where they are missing, and every report that is not there; of reports alone, those that have data."""
-    stuck = [s for s in report.stuck if asset == mornings.GROUP or s.state != "no_data"]
+    """Data where they are missing, and every report that is not there; of reports alone, those that have data.
+
+    Data that the vendor does not have are not asked for again.
+    """
+    stuck = [s for s in report.stuck if s not in given_up(report) and (asset == mornings.GROUP or s.state != "no_data")]
     names = [s.ticker for s in stuck]
     fetch = [s.ticker for s in stuck if s.state == "no_data"]
-    return Plan(date.fromisoformat(report.date), names, fetch, names, kind="retry")
+    rewrite = [s.ticker for s in stuck if s.rewrite]
+    return Plan(date.fromisoformat(report.date), names, fetch, names, rewrite=rewrite, kind="retry")
+
+
+def given_up(report: "MorningReport") -> list["Standing"]:
+    """Tickers whose data the vendor said for good that it does not have."""
+    return [s for s in report.stuck if s.state == "no_data" and s.final]
+
+
+def _say_given_up(report: "MorningReport") -> None:
+    if names := [s.ticker for s in given_up(report)]:
+        again = f"stocks run dr --date {report.date} --tickers {','.join(names)}"
+        say(f"Not asked for again, as the vendor has no data of {', '.join(names)}. To ask all the same: {again}")
 
 
 def _nothing(report: "MorningReport", asset: str, *, as_json: bool) -> Exit:
     if as_json:
         print_json({"asked": [], "healed": [], "left": [], **report.to_dict(), "stages": [], "exit": "ok"})
         return Exit.OK
-    say(f"Nothing to retry: no ticker of {asset} {report.date} failed, is pending or is missing.")
+    other = "other " if given_up(report) else ""
+    say(f"Nothing to retry: no {other}ticker of {asset} {report.date} failed, is pending or is missing.")
+    _say_given_up(report)
     say(report.headline(), style="bold")
     if steps := report.next_steps():
         print_next(steps, title="What to do")

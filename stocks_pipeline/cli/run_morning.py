@@ -5,7 +5,7 @@ What belongs here: from a choice of tickers to runs, the exit code, and the answ
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do to one morning: fetch these, write those of these whose data are stored then, count."""
+    """What to do to one morning: fetch these, write these (without data they turn red with the reason), count."""
 
     day: date
     asked: Sequence[str]
@@ -36,7 +36,8 @@ class Plan:
     fetch: Sequence[str] = ()
     write: Sequence[str] = ()
     refetch: bool = False
-    rewrite: bool = False
+    rewrite: Collection[str] = ()
+    """Those of `write` for which no kept answer will do."""
     source: str = "manual"
     kind: str = "manual"
     """First part of the execution's name."""
@@ -86,7 +87,8 @@ def run_morning(found: "Settings", ask: "MorningAsk", *, as_json: bool, triggere
 def morning_outcome(found: "Settings", ask: "MorningAsk", *, quiet: bool, triggered_by: str) -> MorningOutcome:
     """Fetch, write, count."""
     asked = mornings.choose(mornings.followed(found), ask)
-    plan = Plan(ask.day, asked, asked, asked if ask.reports else (), ask.refetch, ask.rewrite)
+    write = asked if ask.reports else []
+    plan = Plan(ask.day, asked, asked, write, ask.refetch, write if ask.rewrite else ())
     with open_instance(found) as instance:
         return carry_out(found, instance, plan, quiet=quiet, triggered_by=triggered_by)
 
@@ -98,23 +100,26 @@ def carry_out(
     from stocks_pipeline.cli.morning_report import morning_report, spent
     from stocks_pipeline.cli.run import usable_lake
     from stocks_pipeline.clock import SystemClock
+    from stocks_pipeline.defs.dr.job_book import execution_id
 
     clock, lake = SystemClock(), usable_lake(found)
     began, started = clock.now(), clock.monotonic()
     name = f"{plan.kind}-{began:%Y%m%d-%H%M%S}"
     stages: list[StageResult] = []
+    runs: list[str] = []
     whole = False
     expect = {"ticker_data": len(plan.fetch)} if plan.fetch else {}
     with (
         suppress(KeyboardInterrupt),
         mornings.morning_desk(instance, triggered_by, quiet=quiet, expect=expect) as desk,
     ):
+        runs = desk.stages.begun
         _stages(desk, plan, lake, name, stages)
         whole = True
     report = morning_report(instance, lake, plan.day, plan.asked)
     listed = sum(ticker.active for ticker in mornings.followed(found))
     report.listed, report.data_only = listed if len(plan.asked) < listed else None, not plan.write
-    paid = spent(lake, began.date(), clock.now().date(), name)
+    paid = spent(lake, began.date(), clock.now().date(), {execution_id(name, run) for run in runs})
     code = exit_code(plan, stages, report) if whole else Exit.INTERRUPTED
     at = began.isoformat(timespec="seconds")
     return MorningOutcome(report, stages, clock.monotonic() - started, code, name, at, paid)
@@ -125,9 +130,11 @@ def _stages(desk: "MorningDesk", plan: Plan, lake: "Lake", name: str, stages: li
     tags = {"source": plan.source, "execution_name": name, **plan.tags}
     if plan.fetch:
         stages += desk.fetch(plan.day, plan.fetch, refetch=plan.refetch, tags=tags)
-    if plan.write and (ready := mornings.with_data(lake, plan.day, plan.write)):
-        desk.expect("ticker_reports", len(ready))
-        stages += desk.write(plan.day, ready, rewrite=plan.rewrite, tags=tags)
+    if ready := len(mornings.with_data(lake, plan.day, plan.write)):  # else nobody would be written: nothing to run
+        desk.expect("ticker_reports", ready)
+        kept = [name for name in plan.write if name not in plan.rewrite]
+        for names, rewrite in ((kept, False), (plan.rewrite, True)):
+            stages += desk.write(plan.day, list(names), rewrite=rewrite, tags=tags)
     if plan.write:
         stages.append(desk.sum_up(plan.day, plan.asked))
 

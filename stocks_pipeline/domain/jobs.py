@@ -55,9 +55,13 @@ class Job:
     result: dict[str, Any] | None = None
     error: str | None = None
     error_class: str | None = None
+    rewrite: bool = False
+    """It was to be written anew, whatever answer is kept."""
+    lacked_data: bool = False
+    """It failed because nothing was stored to write from: no word about the report."""
 
     @classmethod
-    def new(cls, ticker: str, execution_id: str, source: str, now: datetime) -> "Job":
+    def new(cls, ticker: str, execution_id: str, source: str, now: datetime, *, rewrite: bool = False) -> "Job":
         """A complete pending record. `job_id` is the seed's: `rpt_{TICKER}_{execution}`."""
         return cls(
             job_id=f"rpt_{ticker.upper()}_{execution_id}",
@@ -67,21 +71,24 @@ class Job:
             status=JobStatus.PENDING,
             created_at=now,
             expires_at=now + KEEP,
+            rewrite=rewrite,
         )
 
     def started(self, now: datetime) -> "Job":
         """In progress, one attempt more. A job found in progress was left by a dead worker and starts again."""
         status = JobStatus.PENDING if self.status is JobStatus.IN_PROGRESS else self.status
         job = _moved(replace(self, status=status), JobStatus.IN_PROGRESS)
-        return replace(job, started_at=now, finished_at=None, attempts=self.attempts + 1, error=None, error_class=None)
+        cleared = replace(job, finished_at=None, error=None, error_class=None, lacked_data=False)
+        return replace(cleared, started_at=now, attempts=self.attempts + 1)
 
     def completed(self, result: dict[str, Any], now: datetime) -> "Job":
         """Completed, with the worker's result."""
         return replace(_moved(self, JobStatus.COMPLETED), result=result, finished_at=now)
 
-    def failed(self, error: str, error_class: str, now: datetime) -> "Job":
+    def failed(self, error: str, error_class: str, now: datetime, *, lacked_data: bool = False) -> "Job":
         """Failed, with the reason as it was said and its class."""
-        return replace(_moved(self, JobStatus.FAILED), error=error, error_class=error_class, finished_at=now)
+        moved = replace(_moved(self, JobStatus.FAILED), error=error, error_class=error_class, finished_at=now)
+        return replace(moved, lacked_data=lacked_data)
 
     def put_back(self, reason: str, error_class: str) -> "Job":
         """Pending again: nothing was wrong with this ticker, the whole stage had to stop (no budget, no key)."""

@@ -108,14 +108,13 @@ SELECT
     payload.model AS model, CAST(payload.api_costs.usd AS DECIMAL(18, 9)) AS cost_usd,
     payload.execution_id AS execution_id, payload.narrative_report AS report_text,
     CAST(json_merge_patch(content, '{"chart_base64": null}') AS VARCHAR) AS report_json,
-    replace(key, '.json', '.png') AS chart_key, payload.pdf_key AS pdf_key
+    payload.chart_key AS chart_key, payload.pdf_key AS pdf_key, payload.news_error AS news_error
 FROM (
     SELECT
         url_decode(regexp_extract(filename, '/([^/]+)\.json$', 1)) AS symbol,
         CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+$', 1) AS DATE) AS report_date,
-        regexp_extract(filename, 'dr/reports/[^/]+/[^/]+$') AS key,
         content,
-        from_json(content, '{"generated_at": "VARCHAR", "company_name": "VARCHAR", "session": "VARCHAR", "stance": "VARCHAR", "user_facing_scores": {"overall": "DOUBLE"}, "verdict": {"numbers_checked": "INTEGER"}, "model": "VARCHAR", "api_costs": {"usd": "VARCHAR"}, "execution_id": "VARCHAR", "narrative_report": "VARCHAR", "pdf_key": "VARCHAR"}')
+        from_json(content, '{"generated_at": "VARCHAR", "company_name": "VARCHAR", "session": "VARCHAR", "stance": "VARCHAR", "user_facing_scores": {"overall": "DOUBLE"}, "verdict": {"numbers_checked": "INTEGER"}, "model": "VARCHAR", "api_costs": {"usd": "VARCHAR"}, "execution_id": "VARCHAR", "narrative_report": "VARCHAR", "chart_key": "VARCHAR", "pdf_key": "VARCHAR", "news_error": "VARCHAR"}')
             AS payload
     FROM lake.report_files
 );
@@ -145,10 +144,11 @@ SELECT
 FROM (
     SELECT
         filename,
-        from_json(content, '{"ticker": "VARCHAR", "job_id": "VARCHAR", "execution_id": "VARCHAR", "source": "VARCHAR", "status": "VARCHAR", "created_at": "VARCHAR", "started_at": "VARCHAR", "finished_at": "VARCHAR", "expires_at": "VARCHAR", "attempts": "INTEGER", "error": "VARCHAR", "error_class": "VARCHAR", "result": "JSON"}')
-            AS job
+        TRY(from_json(content, '{"ticker": "VARCHAR", "job_id": "VARCHAR", "execution_id": "VARCHAR", "source": "VARCHAR", "status": "VARCHAR", "created_at": "VARCHAR", "started_at": "VARCHAR", "finished_at": "VARCHAR", "expires_at": "VARCHAR", "attempts": "INTEGER", "error": "VARCHAR", "error_class": "VARCHAR", "result": "JSON"}'))
+            AS job  -- NULL where the file is damaged: one must not hide the others
     FROM lake.job_files
-);
+)
+WHERE job.job_id IS NOT NULL;
 
 CREATE OR REPLACE VIEW llm_calls AS
 SELECT

@@ -25,7 +25,9 @@ STATES = {
     "failed after a report": ("failed", "malformed"),
     "failed without data": ("failed", "permanent"),
     "put back": ("skipped", "auth"),
-    "put back after a report": ("success", ""),
+    "put back after a report": ("skipped", "auth"),
+    "not tried after a report": ("skipped", "not tried"),
+    "damaged report": ("failed", "damaged"),
     "in progress": ("skipped", "not begun"),
     "data only": ("skipped", "not begun"),
     "fetch failed": ("skipped", "transient"),
@@ -34,6 +36,19 @@ STATES = {
 """What a ticker can be found in -> status and class in the summary."""
 WITHOUT_DATA = {"failed without data": NoData("permanent", "404", 1), "fetch failed": NoData("transient", "503", 3)}
 LISTED = parse_tickers(LIST.encode())
+PAYLOAD = json.dumps(
+    {
+        "chart_base64": "",
+        "generated_at": "2025-12-04T22:20:00+00:00",
+        "session": "2025-12-04",
+        "narrative_report": "",
+        "stance": "HOLD",
+        "news_items": [],
+        "api_costs": {"usd": "0.01"},
+        "timing_metrics": {},
+    }
+).encode()
+"""What the readers of a report need of it."""
 
 
 def put(lake: Lake, ticker: str, state: str) -> None:
@@ -47,12 +62,13 @@ def put(lake: Lake, ticker: str, state: str) -> None:
     book.open([ticker])
     book.start(ticker)
     if "report" in state:
-        lake.write(layout.report_key(DAY, ticker), b"{}")
+        lake.write(layout.report_key(DAY, ticker), PAYLOAD if state != "damaged report" else PAYLOAD[:60])
         book.complete(ticker, {})
         clock.advance(1)
         book = JobBook(lake, DAY, "e2", "test", clock)
-        if state != "report":
+        if state.endswith("after a report"):
             book.open([ticker])
+        if state.endswith("after a report") and not state.startswith("not tried"):
             book.start(ticker)
     if state.startswith("failed"):
         book.fail(ticker, down(ticker, FailureKind.MALFORMED, "refused"))
@@ -162,7 +178,7 @@ def scope(found: Summary) -> tuple[int, int]:
 def test_a_retired_ticker_counts_only_when_it_was_asked_for(morning: MorningDesk) -> None:
     """B10: the total is the active ones; a report of a retired one changes nothing, unless somebody named it."""
     morning.fetch()
-    morning.lake.write(layout.report_key(DAY, "RETIRED19"), b"{}")
+    morning.lake.write(layout.report_key(DAY, "RETIRED19"), PAYLOAD)
     assert scope(summarise(morning.lake, DAY, LISTED, (), {})) == (3, 3)
     assert summarise(morning.lake, DAY, LISTED, (), {}).status == "failed"
     assert summarise(morning.lake, DAY, LISTED, ["RETIRED19"], {}).status == "completed"

@@ -18,7 +18,7 @@ from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.dr.master import GROUP, listed_tickers
 from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.spans import span_tags, spans
-from stocks_pipeline.partitions import BANGKOK, MORNING_DAYS, mornings, parse_ticker_key, ticker_key
+from stocks_pipeline.partitions import BANGKOK, MORNING_DAYS, morning_tickers, mornings, parse_ticker_key, ticker_key
 from stocks_pipeline.partitions import tickers as ticker_partitions
 
 DATA = dg.AssetKey([GROUP, "ticker_data"])
@@ -50,12 +50,22 @@ summary_job = dg.define_asset_job(
 )
 
 
-def morning_requests(
-    instance: dg.DagsterInstance, day: date, tickers: Sequence[str], *, cause: str, tags: dict[str, str]
+def morning_requests(  # noqa: PLR0913 - three facts, and by keyword what the requests carry
+    instance: dg.DagsterInstance,
+    day: date,
+    tickers: Sequence[str],
+    *,
+    cause: str,
+    tags: dict[str, str],
+    across: dg.AssetKey | None = None,
 ) -> list[dg.RunRequest]:
-    """One request a contiguous span of tickers, in the order in which the partitions were added; usually one."""
-    name = ticker_partitions().name or ""
-    runs = spans(instance.get_dynamic_partitions(name), tickers)
+    """One request a contiguous span of tickers, in the order in which the partitions were added; usually one.
+
+    `across`: the asset whose green partitions a span may reach across, for a run whose config names its tickers.
+    """
+    order = instance.get_dynamic_partitions(ticker_partitions().name or "")
+    made = _green(instance, across, day, [name for name in order if name not in set(tickers)]) if across else []
+    runs = spans(order, tickers, made)
     return [
         dg.RunRequest(
             run_key=f"{cause}-{number}" if number else cause,
@@ -63,6 +73,13 @@ def morning_requests(
         )
         for number, run in enumerate(runs)
     ]
+
+
+def _green(instance: dg.DagsterInstance, asset: dg.AssetKey, day: date, tickers: Sequence[str]) -> list[str]:
+    """Those whose partition is made and is neither in work nor red since."""
+    keys = {ticker_key(day, name): name for name in tickers}
+    found = instance.get_status_by_partition(asset, list(keys), morning_tickers()) or {}
+    return [name for key, name in keys.items() if (state := found.get(key)) and state.name == "MATERIALIZED"]
 
 
 def add_active_tickers(instance: dg.DagsterInstance) -> list[str]:

@@ -5,19 +5,22 @@ What belongs here: reading and writing records. What does not: which step is leg
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.dr.morning import MissingDataError
 from stocks_pipeline.defs.evidence import lake_failure
 from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
 
+SUPERSEDED = "superseded"
+"""In place of a class: a later execution wrote the report that this one was to write."""
 _ID = 8  # characters of a run's id in an execution's
 _ROOT = "dagster/root_run_id"
 _ACTIVE = [
@@ -40,26 +43,39 @@ class JobBook:
     execution_id: str
     source: str
     clock: Clock
+    rewrite: bool = False
+    left: dict[str, list[str]] = field(default_factory=dict)
+    """Keys of pending records of ended executions, by ticker: closed when this one has the report."""
 
     def open(self, tickers: Iterable[str]) -> None:
-        """A complete pending record for every ticker; what an earlier try of this execution wrote is kept."""
+        """A complete pending record for every ticker; what an earlier try of this execution wrote is kept, unless it
+        is damaged.
+        """
         for ticker in tickers:
-            if not self.lake.exists(self._key(ticker)):
-                self._save(Job.new(ticker, self.execution_id, self.source, self.clock.now()))
+            if not self.lake.exists(self._key(ticker)) or read_job(self.lake, self._key(ticker)) is None:
+                now = self.clock.now()
+                self._save(Job.new(ticker, self.execution_id, self.source, now, rewrite=self.rewrite))
 
     def start(self, ticker: str) -> Job:
         """In progress."""
         return self._save(self.get(ticker).started(self.clock.now()))
 
     def complete(self, ticker: str, result: dict[str, Any]) -> Job:
-        """Completed. Call it only when the report is durable."""
-        return self._save(self.get(ticker).completed(result, self.clock.now()))
+        """Completed. Call it only when the report is durable. Nobody waits for it any more."""
+        done = self._save(self.get(ticker).completed(result, self.clock.now()))
+        for key in self.left.get(ticker, ()):
+            waiting = read_job(self.lake, key)
+            if waiting is not None and waiting.status is JobStatus.PENDING:
+                why = f"its execution ended; {self.execution_id} wrote the report"
+                self.lake.write(key, waiting.failed(why, SUPERSEDED, self.clock.now()).to_json())
+        return done
 
     def fail(self, ticker: str, error: Exception) -> Job:
         """Failed, with the class of the failure; anything unclassified is a bug."""
         known = error if isinstance(error, UpstreamError) else lake_failure(error)
         kind = known.kind.value if known else "bug"
-        return self._save(self.get(ticker).failed(redact(str(error)), kind, self.clock.now()))
+        lacked = isinstance(error, MissingDataError)
+        return self._save(self.get(ticker).failed(redact(str(error)), kind, self.clock.now(), lacked_data=lacked))
 
     def put_back(self, ticker: str, error: UpstreamError) -> Job:
         """Pending again, with the reason why the stage stopped."""
@@ -91,37 +107,52 @@ def execution_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
             if earlier.run_id == run.run_id:
                 break
             first = None if earlier.is_success else first or earlier.run_id
-    return f"{run.tags.get('execution_name', 'manual')}-{(first or run.run_id)[:_ID]}"
+    return execution_id(run.tags.get("execution_name", "manual"), first or run.run_id)
 
 
-def close_abandoned(instance: dg.DagsterInstance, lake: Lake, day: date, tickers: Collection[str], clock: Clock) -> int:
-    """Fail what dead runs left in progress for these tickers; how many. Call it when their own run has a book open.
+def execution_id(execution_name: str, run_id: str) -> str:
+    """The id of the execution that this run began."""
+    return f"{execution_name}-{run_id[:_ID]}"
 
-    A run that Dagster still calls active is left alone; `kill -9` is found out by operations/dead_runs.py first.
+
+def close_abandoned(instance: dg.DagsterInstance, book: JobBook, tickers: Collection[str]) -> int:
+    """Fail what dead runs left in progress for these tickers; how many. Call it when their own run has its book open.
+
+    What they left pending is noted in the book, until it has the report. A run that Dagster still calls active is left
+    alone; `kill -9` is found out by operations/dead_runs.py first.
     """
     active = {execution_of(instance, run) for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
-    theirs = {layout.job_key(day, execution, "A").rpartition("/")[0] for execution in active}
+    theirs = {layout.job_key(book.day, one, "A").rpartition("/")[0] for one in {*active, book.execution_id}}
     closed = 0
-    for key in lake.list(layout.job_prefix(day)):
-        if key.rpartition("/")[0] in theirs:
+    for key in book.lake.list(layout.job_prefix(book.day)):
+        job = None if key.rpartition("/")[0] in theirs else read_job(book.lake, key)
+        if job is None or job.ticker not in tickers:
             continue
-        job = Job.from_json(lake.read(key))
-        if job.status is JobStatus.IN_PROGRESS and job.ticker in tickers:
+        if job.status is JobStatus.IN_PROGRESS:
             why = "its run died before the report was stored; a later run takes it up"
-            lake.write(key, job.failed(why, FailureKind.TRANSIENT.value, clock.now()).to_json())
+            book.lake.write(key, job.failed(why, FailureKind.TRANSIENT.value, book.clock.now()).to_json())
             closed += 1
+        elif job.status is JobStatus.PENDING:
+            book.left.setdefault(job.ticker, []).append(key)
     return closed
 
 
 def jobs_of(lake: Lake, day: date) -> Iterator[Job]:
-    """Every record of the morning, all executions. One that cannot be read is told in the log and left out: a single
-    damaged file, or one that retention took meanwhile, must not hide the others.
-    """
+    """Every record of the morning that can be read, all executions."""
     for key in lake.list(layout.job_prefix(day)):
-        try:
-            yield Job.from_json(lake.read(key))
-        except (KeyMissing, ValueError) as error:
-            _log.warning("%s is no job record and is left out: %s", key, redact(str(error)))
+        if (job := read_job(lake, key)) is not None:
+            yield job
+
+
+def read_job(lake: Lake, key: str) -> Job | None:
+    """The record; None, told in the log, where it cannot be read: a single damaged file, or one that retention took
+    meanwhile, must neither hide nor stop the others.
+    """
+    try:
+        return Job.from_json(lake.read(key))
+    except (KeyMissing, ValueError) as error:
+        _log.warning("%s is no job record and is left out: %s", key, redact(str(error)))
+        return None
 
 
 def newest_jobs(lake: Lake, day: date) -> dict[str, Job]:

@@ -18,6 +18,7 @@ from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.config import ReportsConfig
 from stocks_pipeline.defs.dr.data import chosen_tickers
+from stocks_pipeline.defs.dr.fetched import why_no_data
 from stocks_pipeline.defs.dr.job_book import JobBook, close_abandoned, execution_of
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, run_keys
 from stocks_pipeline.defs.dr.run_log import RunLog
@@ -26,6 +27,7 @@ from stocks_pipeline.defs.resources import LakeResource, NarratorResource, NewsR
 from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
 from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
+from stocks_pipeline.storage import layout
 from stocks_pipeline.upstream.failures import redact
 
 if TYPE_CHECKING:
@@ -79,10 +81,12 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     with narrator.open(kept, Ledger(store).record) as model, news.open() as source:
         desks = {}
         for day, names in _by_day(keys).items():
-            book = JobBook(store, day, execution, context.run.tags.get("source", "manual"), clock)
+            book = JobBook(store, day, execution, context.run.tags.get("source", "manual"), clock, config.rewrite)
             book.open(names)  # a complete record for every ticker of the morning, before any work starts
-            close_abandoned(context.instance, store, day, names, clock)
-            data = MorningData(store, day, frozenset(everyone))
+            close_abandoned(context.instance, book, names)
+            missing = [name for name in names if not store.exists(layout.ticker_data_key(day, name))]
+            why = why_no_data(context.instance, day, missing) if missing else {}
+            data = MorningData(store, day, frozenset(everyone), why)
             headlines = MorningNews(store, source, day, execution, clock, config.rewrite)
             peers = MorningPeers(store, data, execution, clock, config.rewrite)
             desks[day] = ReportDesk(store, data, everyone, model, headlines, peers, clock, book, llm.language, stop)

@@ -18,9 +18,10 @@ from stocks_pipeline.defs.dr.config import TickersConfig
 from stocks_pipeline.defs.dr.fetched import NoData, why_no_data
 from stocks_pipeline.defs.dr.job_book import jobs_of, newest_jobs
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, UnknownTicker, choose_tickers, stored_tickers
+from stocks_pipeline.defs.dr.report_state import report_state
 from stocks_pipeline.defs.evidence import failure, markdown_table
 from stocks_pipeline.defs.resources import LakeResource
-from stocks_pipeline.domain.jobs import Job, JobStatus
+from stocks_pipeline.domain.jobs import Job
 from stocks_pipeline.domain.tickers import Ticker
 from stocks_pipeline.partitions import mornings
 from stocks_pipeline.storage import layout
@@ -55,8 +56,8 @@ def summarise(
 ) -> Summary:
     """Count the morning from what is stored. `named`: receipts asked for now; `why`: what fetches said of the others.
 
-    A report counts when its file is there; a ticker whose newest job failed counts as failed although an older report
-    of the morning may stand; one without either was never begun.
+    A report counts when its file is there and can be read; a ticker whose newest job failed or waits counts as that,
+    although an older report of the morning may stand; one without either was never begun.
     """
     jobs = newest_jobs(lake, day)
     asked = _asked(lake, day, followed, named)
@@ -97,17 +98,18 @@ def _counted_before(lake: Lake, day: date) -> list[str]:
 
 
 def _state(lake: Lake, day: date, name: str, job: Job | None, why: NoData | None) -> dict[str, str]:
-    failed = job is not None and job.status is JobStatus.FAILED
-    if not failed and lake.exists(layout.report_key(day, name)):
+    found = report_state(lake, day, name, job)
+    if found.state == "written":
         return {"status": "success"}
-    status = "failed" if failed else "skipped"
+    status = "failed" if found.state == "failed" else "skipped"
+    older = {"older_report": "stands"} if found.older else {}
     if not lake.exists(layout.ticker_data_key(day, name)):
         why = why or NoData("no data", "its prices of the morning were never fetched")
-        return {"status": status, "step": "data", "class": why.kind, "error": why.why}
-    if job is not None and job.error and job.status in {JobStatus.FAILED, JobStatus.PENDING}:
-        return {"status": status, "step": "report", "class": job.error_class or "", "error": job.error}
+        return {"status": status, "step": "data", "class": why.kind, "error": why.why, **older}
+    if found.kind:
+        return {"status": status, "step": "report", "class": found.kind, "error": found.why, **older}
     error = "its report was never begun, or is in work"
-    return {"status": status, "step": "report", "class": NOT_BEGUN, "error": error}
+    return {"status": status, "step": "report", "class": NOT_BEGUN, "error": error, **older}
 
 
 def _message(found: Sequence[Mapping[str, str]], active: int) -> str:
@@ -115,6 +117,8 @@ def _message(found: Sequence[Mapping[str, str]], active: int) -> str:
     there = sum(entry["status"] == "success" for entry in found)
     asked = (" that was asked for" if len(found) == 1 else " that were asked for") if len(found) < active else ""
     parts = [f"{there} of {counted(len(found), 'report')}{asked} {'is' if len(found) == 1 else 'are'} there"]
+    if older := sum("older_report" in entry for entry in found):
+        parts.append(f"{counted(older, 'older one')} {'stands' if older == 1 else 'stand'}")
     groups: dict[str, Counter[str]] = {}
     for entry in found:
         if entry["status"] != "success":
@@ -137,8 +141,10 @@ def _group(entry: Mapping[str, str]) -> str:
 def _next_steps(day: date, missing: Sequence[Mapping[str, str]]) -> str:
     if not missing:
         return "Nothing to do."
+    dead = any(entry["status"] == "failed" or entry["step"] == "data" for entry in missing)
     final = all(entry["class"] == FailureKind.PERMANENT for entry in missing)
-    return f"stocks dead-letters --date {day}" + ("" if final else f"; stocks retry dr --date {day}")
+    steps = [f"stocks dead-letters --date {day}"] * dead + [f"stocks retry dr --date {day}"] * (not final)
+    return "; ".join(steps)
 
 
 @dg.asset(
