@@ -43,31 +43,39 @@ class _Tally:
     failed: int = 0
     errors: int = 0
     examples: list[str] = field(default_factory=list)
+    next_step: object = None
+    """What the first check that did not pass says is to be done."""
 
     def add(self, key: str, check: PartitionCheck) -> None:
         """Count the outcome of one partition."""
         self.passed += check.passed
         self.failed += not check.passed
         self.errors += not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
+        self.next_step = self.next_step or (None if check.passed else check.metadata.get("next_step"))
         if not check.passed and len(self.examples) < EXAMPLES:
             self.examples.append(f"* `{key}`: {escape(check.description or 'did not pass')}")
 
     def summary(self, asset: dg.AssetKey, name: str, total: int) -> dg.AssetCheckEvaluation:
-        """The outcome over the whole run. A partition that was not made was not checked, and that is no pass."""
+        """The outcome over the whole run. A partition that was not made was not checked, and that is no pass; it is no
+        finding of this check either, but the run's own failure: an error only where one was found.
+        """
         unchecked = total - self.passed - self.failed
-        is_error = bool(self.errors or unchecked)
+        parts = [f"{self.passed} of the {total} partitions of this run passed"]
+        parts += [f"{self.failed} did not"] if self.failed else []
+        parts += [f"{unchecked} not made, so not checked"] if unchecked else []
         return dg.AssetCheckEvaluation(
             asset_key=asset,
             check_name=name,
             passed=self.passed == total,
-            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
-            description=f"{self.passed} of the {total} partitions of this run passed",
+            severity=dg.AssetCheckSeverity.ERROR if self.errors else dg.AssetCheckSeverity.WARN,
+            description=", ".join(parts),
             metadata={
                 "partitions": total,
                 "passed": self.passed,
                 "failed": self.failed,
                 "not_checked": unchecked,
                 "examples": dg.MetadataValue.md("\n".join(self.examples) or "none"),
+                **({"next_step": str(getattr(self.next_step, "value", self.next_step))} if self.next_step else {}),
             },
         )
 

@@ -157,9 +157,18 @@ def test_a_failing_check_is_seen_without_hunting_for_it() -> None:
         assert check_colours(instance, STATIC) == {"SUCCEEDED": {"k1", "k2", "k4"}, "FAILED": {"k0", "k3"}}
         shown = summary(instance)
     assert not shown.passed
-    assert shown.description == "3 of the 5 partitions of this run passed"
+    assert shown.description == "3 of the 5 partitions of this run passed, 2 did not"
     assert "`k0`: k0 was looked at" in str(shown.metadata["examples"].value)
     assert "`k3`" in str(shown.metadata["examples"].value)
+
+
+def test_a_partition_that_is_not_made_is_no_finding_of_its_check() -> None:
+    """The run failed and says so; the check did not pass and finds nothing wrong: a warning that says what it lacks."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert not Desk(bad={"k1": down("k1")}).run(instance, keys_of(STATIC, 3)).success
+        shown = summary(instance)
+    assert (shown.passed, shown.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert shown.description == "2 of the 3 partitions of this run passed, 1 not made, so not checked"
 
 
 def test_partitions_left_alone_keep_their_colour_when_the_run_fails() -> None:
