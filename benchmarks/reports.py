@@ -35,6 +35,7 @@ NEWS, CHAT = "3-7", "8-12"
 GOAL_S, OVERHEAD_GOAL_S, MEMORY_GOAL_MB = 28.0, 8.0, 800.0
 SEED_S = 50.2
 WORKERS, FLOOR_GOAL = 48, 1.15
+_HANDED_ON = {"STOCKS_DR_TICKERS", "STOCKS_LLM_BUDGET_USD"}
 STOCKS = [sys.executable, "-c", "from stocks_pipeline.cli import main; main()"]
 
 
@@ -60,7 +61,7 @@ def main() -> int:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}; {names}")
     with _sandbox() as base, tempfile.TemporaryDirectory() as home:
         if many:
-            os.environ["STOCKS_DR_TICKERS"] = _made_up(many, home)
+            os.environ.update(STOCKS_DR_TICKERS=_made_up(many, home), STOCKS_LLM_BUDGET_USD="50")
         stored = _run(base, home, "run", "dr", "--no-reports", "--date", DAY, "--json")
         if stored.code:
             raise SystemExit(f"the data could not be stored: {json.dumps(stored.answer)[-500:]}")
