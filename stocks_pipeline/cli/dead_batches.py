@@ -4,7 +4,6 @@ What belongs here: finding them and reading what their record says. What does no
 what waits for credits, which nothing is wrong with (show_validation.py).
 """
 
-import re
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -24,13 +23,12 @@ SESSIONS = 10
 SHOWN = 160
 """Characters of a reason in a table; the whole of it is in `--json`."""
 
-_SAID = re.compile(r"(?:twelvedata [^:]*: )?(?P<why>.*) \[(?P<kind>[a-z_]+), (?P<tries>\d+) tries\]", re.DOTALL)
-"""How a failure of the vendor is written down (upstream/failures.py); whom it was asked for stands beside it."""
-
 
 @dataclass(frozen=True)
 class DeadBatch:
-    """One failed batch. `kind` is the class of failure: the vendor's, `died` with its run, else `bug`."""
+    """One failed batch. `kind` is the class of failure: the vendor's, `died` with its run, else `bug`; `do` ends with
+    the command that tries it again.
+    """
 
     session: str
     date: str
@@ -63,7 +61,7 @@ def show_dead_batches(found: list[DeadBatch], limit: int) -> None:
     if not found:
         say("Validation: no batch of the newest sessions failed.")
         return
-    sessions = list(dict.fromkeys((dead.date, dead.session) for dead in found))
+    sessions = list(dict.fromkeys(dead.session for dead in found))
     say(f"Validation: {counted(len(found), 'batch')} of {counted(len(sessions), 'session')} failed.", style="bold")
     rows = [
         {"date": d.date, "session": _short(d.session), "batch": d.batch, "symbols": _some(d.symbols), "class": d.kind}
@@ -71,7 +69,8 @@ def show_dead_batches(found: list[DeadBatch], limit: int) -> None:
         for d in found[:limit]
     ]
     print_table(f"{len(rows)} of {len(found)}", rows)
-    print_next([_step(found, session) for _, session in sessions], title="What to do")
+    steps = dict.fromkeys((_short(dead.session), dead.do) for dead in found)
+    print_next([(f"session {session}", do) for session, do in steps], title="What to do")
 
 
 def as_rows(found: list[DeadBatch]) -> list[dict[str, Any]]:
@@ -81,10 +80,11 @@ def as_rows(found: list[DeadBatch]) -> list[dict[str, Any]]:
 
 def _dead(place: "SessionPlace", session: str, batch: "Batch") -> DeadBatch:
     from stocks_pipeline.defs.us.reaping import DIED
-    from stocks_pipeline.defs.us.waiting import which
+    from stocks_pipeline.defs.us.waiting import meaning
+    from stocks_pipeline.upstream.failures import WRITTEN
 
     text = batch.error_message or ""
-    said = _SAID.fullmatch(text)
+    said, (why, do) = WRITTEN.fullmatch(text), meaning(place, text)
     kind = said["kind"] if said else "died" if text == DIED else "bug"
     return DeadBatch(
         session=session,
@@ -93,14 +93,9 @@ def _dead(place: "SessionPlace", session: str, batch: "Batch") -> DeadBatch:
         symbols=batch.symbols,
         kind=kind,
         tries=int(said["tries"]) if said else None,
-        why=said["why"] if said else text,
-        do=f"stocks validation retry {which(place)}",
+        why=why,
+        do=do,
     )
-
-
-def _step(found: list[DeadBatch], session: str) -> tuple[str, str]:
-    mine = [dead for dead in found if dead.session == session]
-    return f"{counted(len(mine), 'batch')} of {_short(session)} again", mine[0].do
 
 
 def _short(session: str) -> str:

@@ -19,6 +19,7 @@ from dagster._core.storage.asset_check_execution_record import (  # 1.13: no pub
 from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.going_on import TRY_TAG
 from stocks_pipeline.defs.us.reaping import TAG as SESSION_TAG
+from stocks_pipeline.defs.us.waiting import which
 from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, day_of
 from stocks_pipeline.storage.validation_keys import parse_validation_session_key
 from stocks_pipeline.upstream.redaction import redact
@@ -72,8 +73,6 @@ def _look_at(day: str, validates: bool, record: str = "") -> str:  # noqa: FBT00
     if not validates:
         return f"stocks status --date {day}" if day else "stocks status"
     if record:
-        from stocks_pipeline.defs.us.waiting import which  # here: it loads pyarrow, and the location this module
-
         return f"stocks validation status {which(parse_validation_session_key(record))}"
     return f"stocks validation status --date {day}" if day else "stocks validation list"
 
