@@ -30,7 +30,8 @@ _TIMES = "half halved double doubled doubling twice thrice triple tripled tripli
 _WORDS = sorted(set(f"{_CARDINALS} {_ORDINALS} {_SCALES} {_TIMES}".split()), key=len, reverse=True)
 _NUMBER = re.compile(rf"\b(?:{'|'.join(_WORDS)})s?(?=\b|-)|\b\w+-?fold\b", re.IGNORECASE)
 _IDIOM = re.compile(
-    r"\b(?:no one|one another|(?:on )?the one hand|at first(?: glance| sight)?|first of all|in the first place)\b",
+    r"\b(?:no one|one another|(?:on )?the one hand|at first(?: glance| sight)?|first of all|in the first place"
+    r"|one of (?:the|its|their|those)|(?:[a-z]+-term|other|former|latter) one)\b",
     re.IGNORECASE,
 )
 _UNIT = re.compile(

@@ -11,7 +11,7 @@ numbers are true of something. Where no stretch names any fact, the sentence mus
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from stocks_pipeline.domain.reports.verifier_claims import CLAIMS, Claim, advice, ideas_in
+from stocks_pipeline.domain.reports.verifier_claims import CLAIMS, PHRASES, Claim, advice, ideas_in
 from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_sentences import NAMES, Sentence, Window, windows
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
@@ -19,6 +19,12 @@ from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
 _PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
 _COMPARISON = re.compile(r"\b(?:above|below|beneath|under|than)\b|\u0e01\u0e27\u0e48\u0e32")
 _ITS = re.compile(r"\bpercentile (?:of|is|at|reads|stands at)\s*$")
+_TELLS = re.compile(
+    r"\s*(?:it |the share |the price )?(?:is|was|are|remains?|stays?|stands?|sits?|trades?|keeps?|holds?)\b"
+)
+_GAP = re.compile(r"\s*(?:above|below|beneath|over|under)\b")
+_SHARED = frozenset(idea for claim in CLAIMS.values() for idea in claim.also)
+"""Ideas that part of several names hold: they alone name nothing."""
 _NOTHING = (-(10**9), 0)
 _ORDER = "between the lower and the higher"
 
@@ -40,7 +46,7 @@ def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]
             if not said.intersection(claim.near):
                 yield _problem(span, f"nothing in the sentence says what it is; {advice(span.fact)}")
             continue
-        named = _named(windows(sentence, span, values), span.fact, units, said)
+        named = _named(list(_around(sentence, span, values, units)), span.fact, units, said)
         if named is None or _its_percentile(sentence, span, values):
             unnamed.append(span)
             if not said.intersection((*claim.near, *claim.weak)) and not _understood(sentence, span):
@@ -79,8 +85,11 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
     rivals = [name for name, unit in units.items() if unit == units[fact] and name in CLAIMS]
     for window in around:
         ideas = _before_value(window)
-        if (not ideas and not window.text.strip()) or _of_the_next(window):
+        if not ideas and not window.text.strip():
             continue
+        last = [idea for _, idea in ideas if idea in PHRASES][-1:]
+        if units[fact] == "price" and not window.after and set(last) & set(CLAIMS[fact].near) - _SHARED:
+            return fact
         scores = {name: _score(name, fact, window, ideas, said) for name in rivals}
         best = max(scores.values(), default=None, key=lambda score: score or _NOTHING)
         if best:
@@ -88,9 +97,21 @@ def _named(around: Sequence[Window], fact: str, units: Mapping[str, str], said: 
     return None
 
 
-def _of_the_next(window: Window) -> bool:
-    """Whether a stretch behind a value leads to the next one: "{close} from a previous close of {previous_close}"."""
-    return window.after and not window.own and window.text.rstrip().endswith(" of")
+def _around(sentence: Sentence, span: Span, values: Sequence[Span], units: Mapping[str, str]) -> Iterator[Window]:
+    """The stretches around a value but for those behind it that are of something else.
+
+    Such a stretch leads to the next value ("{close} from a previous close of {previous_close}") or, behind a comma or
+    an "and", begins to tell of the share ("{close} and is now below its average").
+    """
+    end, later = span.end - sentence.start, [other for other in values if other.start > span.start]
+    around = windows(sentence, span, values)
+    if span.fact.startswith("close_vs_"):  # "{gap} above its average" is named behind
+        around.sort(key=lambda window: not (window.at == end and _GAP.match(window.text)))
+    for window in around:
+        alike = bool(later) and units[later[0].fact] == units[span.fact]
+        leads = alike and not window.own and window.text.rstrip().endswith(" of")
+        if not window.after or not (leads or (window.at > end and _TELLS.match(window.text))):
+            yield window
 
 
 def _before_value(window: Window) -> list[tuple[int, str]]:

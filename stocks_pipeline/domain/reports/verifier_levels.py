@@ -14,6 +14,7 @@ from math import inf
 
 from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_sentences import Sentence
+from stocks_pipeline.domain.reports.verifier_sheet import UNITS
 from stocks_pipeline.domain.reports.verifier_spans import Problem
 from stocks_pipeline.domain.reports.verifier_turns import MAYBE, NOT
 
@@ -68,6 +69,8 @@ LEVELS = (
     _level("stretched", "rsi_14", 60, 100, _RSI),
     _level("elevated|bullish", "rsi_14", 50, 100, _RSI),
     _level("bearish|weak|feeble", "rsi_14", 0, 50, _RSI),
+    _level(r"(?:closed|finished|ended|settled) (?:almost |nearly |virtually )?(?:unchanged|flat|little changed)",
+           "return_1d", -0.5, 0.5),
     _level(rf"(?:{_MORE}|more active|higher|stronger|bigger|larger) {_USUAL}", "volume_ratio", 1.0, inf),
     _level(rf"(?:{_LESS}|less active|lower|weaker|smaller) {_USUAL}", "volume_ratio", 0.0, 1.0),
     _level(rf"(?:far|much|considerably|significantly|well) (?:{_MORE})", "volume_ratio", 1.15, inf, _VOLUME),
@@ -97,8 +100,8 @@ LEVELS = (
 _ZONE = re.compile(r"\b(?:overbought|oversold)\b|ซื้อมากเกินไป|ขายมากเกินไป")
 _BOUGHT = frozenset({"overbought", "ซื้อมากเกินไป"})
 _TOP, _BOTTOM, _NEAR = 70.0, 30.0, 10.0
-_SHOWN = 0.05
-"""An RSI is shown with one decimal: one that shows as the limit may be called on either side of it."""
+_SHOWN = {"index": 0.05, "level": 0.05, "percent": 0.005, "ratio": 0.005}
+"""Half of a unit's last shown digit: a model sees no more, so a value that shows as a bound may be on either side."""
 _NEARLY = re.compile(
     r"\b(?:near|nears|nearing|approach\w*|close to|towards?|almost|nearly|verging on|"
     r"bordering on)\s+(?:[\w-]+\s+){0,2}$"
@@ -143,9 +146,10 @@ def _unknown(sentence: Sentence) -> Iterator[Problem]:
 def _outside(level: _Level, known: Mapping[str, Known]) -> str:
     """Why a word may not be said; empty where one of its facts allows it."""
     there = {name: fact for name in level.facts if (fact := known.get(name)) and isinstance(fact.value, int | float)}
-    for fact in there.values():
+    for name, fact in there.items():
+        slack = max(fact.noise, _SHOWN.get(UNITS[name], 0.0))
         for value in (fact.value, *fact.also):
-            if isinstance(value, int | float) and level.low - fact.noise <= value <= level.high + fact.noise:
+            if isinstance(value, int | float) and level.low - slack <= value <= level.high + slack:
                 return ""
     bounds = [f"of {level.low:g} or more"] if level.low > -inf else []
     bounds += [f"of {level.high:g} or less"] if level.high < inf else []
@@ -163,7 +167,7 @@ def _zones(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
         lead, bought = sentence.text[begin : match.start()], match[0] in _BOUGHT
         denied, nearly = NOT.search(lead), _NEARLY.search(lead)
         slack = _NEAR if nearly else 0.0
-        slack += -_SHOWN if denied else _SHOWN
+        slack += -_SHOWN["index"] if denied else _SHOWN["index"]
         there = level is not None and (level >= _TOP - slack if bought else level <= _BOTTOM + slack)
         if denied and nearly:
             continue

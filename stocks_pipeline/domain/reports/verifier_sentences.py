@@ -12,7 +12,8 @@ from stocks_pipeline.domain.reports.verifier_turns import MAYBE, NOT
 
 _END = re.compile(r"[.!?\u2026]+(?=[\s*)\"\u201d\u2019_]|$)|\n")
 CUT = re.compile(
-    r"[,;\u2014\u2013]|\b(?:and|but|or|while|whereas|though|although|with|(?<!not )(?<!nor )yet|versus|vs|against"
+    r"[,;\u2014\u2013]|:(?=\s+[a-z])|\b(?:and|but|or|while|whereas|though|although|with|(?<!not )(?<!nor )yet|versus"
+    r"|vs|against"
     r"|compared (?:with|to)"
     r"|after|following|than)\b|\u0e41\u0e25\u0e30|\u0e41\u0e15\u0e48|\u0e02\u0e13\u0e30\u0e17\u0e35\u0e48|"
     r"\u0e2a\u0e48\u0e27\u0e19"
