@@ -67,10 +67,12 @@ def payload(at: datetime, execution: str = "exec-1", chart: bytes = CHART) -> di
 
 def put_report(lake: Lake, day: date, name: str, made: dict[str, Any]) -> bytes:
     """A report with what lies beside it, in the writer's order; the payload as stored."""
-    body = payload_json(made | {"ticker": name})
-    lake.write(layout.report_key(day, name, "png"), CHART)
-    lake.write(layout.report_key(day, name, "md"), b"# text")
-    lake.write(layout.report_history_key(day, name, made["execution_id"]), body)
+    execution = made["execution_id"]
+    chart, text = (layout.report_file_key(day, name, execution, suffix) for suffix in ("png", "md"))
+    body = payload_json(made | {"ticker": name, "chart_key": chart, "markdown_key": text})
+    lake.write(chart, CHART)
+    lake.write(text, b"# text")
+    lake.write(layout.report_history_key(day, name, execution), body)
     lake.write(layout.report_key(day, name), body)
     return body
 

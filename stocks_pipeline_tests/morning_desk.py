@@ -124,6 +124,8 @@ class CannedModel:
     """(subject, call id, messages) of every answer that was paid for."""
     discarded: list[str] = field(default_factory=list)
     opened: int = 0
+    stop: threading.Event | None = None
+    """What the newest caller would be stopped by."""
     _kept: KeptAnswers | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -146,6 +148,7 @@ class CannedModel:
         assert self._kept is not None
         assert execution_id
         assert isinstance(stop, threading.Event)
+        self.stop = stop
         key = f"{hash_of(messages):016x}"
         kept = self._kept.get(key)
         if kept:

@@ -46,7 +46,7 @@ def show_report(found: "Settings", name: str, date_text: str | None, form: str, 
 
         sys.stdout.write(document(report))
     elif form == "open-path":
-        sys.stdout.write(_path(lake, report, "pdf", "png") + "\n")
+        sys.stdout.write(_path(lake, report, "pdf", "chart") + "\n")
     else:
         _print_text(lake, report)
     return Exit.OK
@@ -61,8 +61,8 @@ def _print_text(lake: "Lake", report: Report) -> None:
     print_table("Scores, 0 to 10", score_rows(payload))
     for label, text in about(report):
         say(f"{label:<10} {text}", style="dim")
-    say(f"{'chart':<10} {_path(lake, report, 'png')}")
-    say(f"{'page':<10} {_path(lake, report, 'pdf', 'md')}")
+    say(f"{'chart':<10} {_path(lake, report, 'chart')}")
+    say(f"{'page':<10} {_path(lake, report, 'pdf', 'markdown')}")
 
 
 def score_rows(payload: Any) -> list[dict[str, object]]:
@@ -117,19 +117,19 @@ def _print_history(lake: "Lake", report: Report, *, as_json: bool) -> None:
 
 
 def _markdown(lake: "Lake", report: Report) -> str:
-    """The file beside the payload; made from the payload where it is gone."""
+    """The file that the payload names; made from the payload where it is gone."""
     from stocks_pipeline.domain.reports.payload import markdown
 
     try:
-        return lake.read(layout.report_key(report.day, report.symbol, "md")).decode()
+        return lake.read(report.payload["markdown_key"]).decode()
     except KeyMissing:
         return markdown(report.payload)
 
 
-def _path(lake: "Lake", report: Report, *suffixes: str) -> str:
+def _path(lake: "Lake", report: Report, *files: str) -> str:
     """Where the first of these files that is there lies."""
-    for suffix in suffixes:
-        if lake.exists(key := layout.report_key(report.day, report.symbol, suffix)):
+    for name in files:
+        if (key := report.payload[f"{name}_key"]) and lake.exists(key):
             return lake.uri(key)
     return "not stored"
 

@@ -112,6 +112,7 @@ VIEWS: Final[dict[str, Any]] = {
             ),
             _field("chart_key", pa.string(), "Lake key of the chart, a PNG"),
             _field("pdf_key", pa.string(), "Lake key of the PDF; missing where none could be set"),
+            _field("news_error", pa.string(), "Why no news could be had; missing where the feed answered"),
         ]
     ),
     "precompute_summaries": pa.schema(

@@ -1,7 +1,7 @@
 """The keys of the morning reports, read back: what lies below which prefix, and what a key says.
 
-What belongs here: prefixes and parsers for the folder `dr/`, the keys of a morning's news and peers. What does not: making
-the other keys (layout.py), reading what they hold (reports.py, sources.py).
+What belongs here: prefixes and parsers for the folder `dr/`, the keys of a morning's news and peers. What does not:
+making the other keys (layout.py), reading what they hold (reports.py, sources.py).
 """
 
 import re

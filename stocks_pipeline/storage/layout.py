@@ -187,11 +187,9 @@ def ticker_data_key(day: date | str, ticker: str) -> str:
     return f"dr/ticker-data/{_day(day)}/{encode_symbol(ticker)}.parquet"
 
 
-def report_key(day: date | str, ticker: str, suffix: str = "json") -> str:
-    """One report; its chart and PDF lie beside it under the suffixes png, svg and pdf."""
-    if suffix not in {"json", "md", "png", "svg", "pdf"}:
-        raise ValueError(f"a report is json, md, png, svg or pdf, not {suffix!r}")
-    return f"dr/reports/{_day(day)}/{encode_symbol(ticker)}.{suffix}"
+def report_key(day: date | str, ticker: str) -> str:
+    """The report of a morning; it names its chart, text and page, which lie in the history."""
+    return f"dr/reports/{_day(day)}/{encode_symbol(ticker)}.json"
 
 
 def precompute_summary_key(day: date | str) -> str:
@@ -202,6 +200,14 @@ def precompute_summary_key(day: date | str) -> str:
 def report_history_key(day: date | str, ticker: str, execution: str) -> str:
     """The report that one execution wrote: kept when a later one replaces the day's report."""
     return f"dr/report-history/{_day(day)}/{encode_symbol(ticker)}/{encode_symbol(execution)}.json"
+
+
+def report_file_key(day: date | str, ticker: str, execution: str, suffix: str) -> str:
+    """What belongs to the report of one execution: its text, chart or page."""
+    if suffix not in {"md", "png", "pdf"}:
+        raise ValueError(f"beside a report there are md, png and pdf, not {suffix!r}")
+    name = encode_symbol(ticker)
+    return f"dr/report-history/{_day(day)}/{name}/{encode_symbol(execution)}/{name}.{suffix}"
 
 
 def job_prefix(day: date | str) -> str:

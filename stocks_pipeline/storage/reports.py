@@ -105,9 +105,9 @@ def report_history(lake: Lake, symbol: str, day: date | str) -> list[Report]:
         LakeError: the lake cannot be reached or a file is damaged.
     """
     morning, name = _day(day), symbol.strip().upper()
-    keys = list(lake.list(report_history_prefix(morning, name)))
+    keys = _payloads(lake, report_history_prefix(morning, name))
     if not keys and (receipt := _receipt(lake, name)) != name:
-        name, keys = receipt, list(lake.list(report_history_prefix(morning, receipt)))
+        name, keys = receipt, _payloads(lake, report_history_prefix(morning, receipt))
     reports = [_parsed(lake, key, name, morning, lake.read(key)) for key in keys]
     return sorted(reports, key=lambda report: report.generated_at)
 
@@ -126,7 +126,11 @@ def _dates(names: Iterable[str]) -> Iterator[date]:
 
 
 def _names(lake: Lake, morning: date) -> list[str]:
-    return sorted(parse_report_key(key).name for key in lake.list(reports_prefix(morning)) if key.endswith(".json"))
+    return sorted(parse_report_key(key).name for key in _payloads(lake, reports_prefix(morning)))
+
+
+def _payloads(lake: Lake, prefix: str) -> list[str]:
+    return [key for key in lake.list(prefix) if key.endswith(".json")]
 
 
 def _read(lake: Lake, name: str, morning: date) -> Report | None:

@@ -349,7 +349,7 @@ def test_a_report_in_every_form(stocks: Stocks, morning: morning_desk.MorningDes
     assert json.loads(stocks("report", "NVDA19", "--json")[1]) == morning.payload("NVDA19")
     assert (
         stocks("report", "NVDA19", "--markdown")[1]
-        == morning.lake.read(layout.report_key(DAY, "NVDA19", "md")).decode()
+        == morning.lake.read(morning.payload("NVDA19")["markdown_key"]).decode()
     )
     path = Path(stocks("report", "NVDA19", "--open-path")[1].strip())
     assert path.read_bytes().startswith(b"%PDF")

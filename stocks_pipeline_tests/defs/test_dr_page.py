@@ -25,4 +25,4 @@ def test_a_page_that_cannot_be_set_costs_the_page_and_not_the_report(
         assert morning.payload(name)["pdf_key"] is None
         result = morning.job(name).result or {}
         assert (result["status"], result["pdf_s3_key"], result["error"]) == ("success", None, "")
-    assert not [key for key in morning.lake.list(f"dr/reports/{DAY}/") if key.endswith(".pdf")]
+    assert not [key for key in morning.lake.list(f"dr/report-history/{DAY}/") if key.endswith(".pdf")]

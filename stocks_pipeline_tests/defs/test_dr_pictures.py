@@ -8,7 +8,6 @@ import pytest
 
 from stocks_pipeline.cli.show_report import about
 from stocks_pipeline.domain.reports import chart
-from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.reports import get_report
 from stocks_pipeline.upstream.yahoo_bars import Bars, Window
 from stocks_pipeline_tests.morning_desk import DAY, MorningDesk, morning, waves
@@ -45,9 +44,9 @@ def test_pictures_and_text_are_in_the_currency_of_the_bars(
     assert [one for one in drawn if one[0] == "NVDA19"] == [("NVDA19", "EUR", 2, True), ("NVDA19", "EUR", 2, False)]
     assert " EUR" in morning.payload("NVDA19")["narrative_report"]
     note = "the ticker list says USD, the bars are in EUR"
-    assert note in morning.lake.read(layout.report_key(DAY, "NVDA19", "md")).decode()
+    assert note in morning.lake.read(morning.payload("NVDA19")["markdown_key"]).decode()
     assert ("currency", note) in about(get_report(morning.lake, "NVDA19", DAY))
-    assert note not in morning.lake.read(layout.report_key(DAY, "DBS19", "md")).decode()
+    assert note not in morning.lake.read(morning.payload("DBS19")["markdown_key"]).decode()
 
 
 def test_a_score_that_does_not_exist_is_shown_with_its_reason(morning: MorningDesk) -> None:
@@ -58,7 +57,7 @@ def test_a_score_that_does_not_exist_is_shown_with_its_reason(morning: MorningDe
     assert "uncertainty" not in morning.payload("NVDA19")["user_facing_scores"]
     for text in (
         morning.metadata("NVDA19")["scores"],
-        morning.lake.read(layout.report_key(DAY, "NVDA19", "md")).decode(),
+        morning.lake.read(morning.payload("NVDA19")["markdown_key"]).decode(),
     ):
         row = next(line for line in text.splitlines() if line.startswith("| uncertainty"))
         assert "no share was traded" in row

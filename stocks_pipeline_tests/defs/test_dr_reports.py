@@ -17,7 +17,9 @@ from stocks_pipeline.domain.reports import chart
 from stocks_pipeline.domain.reports.render import RenderError
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, LakeError
+from stocks_pipeline.storage.warehouse import Warehouse
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.limits import Cancelled
 from stocks_pipeline_tests.morning_desk import (
     ACTIVE,
     COST,
@@ -91,10 +93,8 @@ def test_every_ticker_gets_its_report_with_chart_text_scores_and_evidence(desk: 
         assert {"narrative_report", "chart_base64", "user_facing_scores", "evidence"} <= set(payload)
         assert set(payload["timing_metrics"]) == {"fetch_data", "news", "ai_analysis", "chart"}
         assert payload["api_costs"]["usd"] == str(COST)
-        assert desk.lake.read(layout.report_key(DAY, name, "png")).startswith(b"\x89PNG")
-        assert (
-            payload["narrative_report"].splitlines()[0] in desk.lake.read(layout.report_key(DAY, name, "md")).decode()
-        )
+        assert desk.lake.read(payload["chart_key"]).startswith(b"\x89PNG")
+        assert payload["narrative_report"].splitlines()[0] in desk.lake.read(payload["markdown_key"]).decode()
     shown = desk.metadata("NVDA19")
     assert {"chart", "report", "scores", "cost_usd", "seconds_ai_analysis", "report_size", "generated_at"} <= set(shown)
     checks = [check for check in done.get_asset_check_evaluations() if check.partition]
@@ -111,10 +111,10 @@ def test_jobs_are_complete_before_work_and_completed_after_the_report_is_durable
     for name in ACTIVE:
         told = [(key, body) for key, body in lake.writes if f"/{name}." in key or f"/{name}/" in key]
         steps = [Job.from_json(body).status.value if "/jobs/" in key else key.split("/")[1] for key, body in told]
-        wanted = ["pending", "in_progress", "peers", "news", "report-history", "completed"]
-        assert [step for step in steps if step != "reports"] == wanted
-        assert [k.rpartition(".")[2] for k, _ in told if k.startswith("dr/reports/")][-1] == "json"
-        assert steps[-2:] == ["reports", "completed"]
+        files = [key.rpartition(".")[2] for key, _ in told if key.startswith("dr/report-history/")]
+        assert files == ["png", "pdf", "md", "json"]
+        wanted = ["pending", "in_progress", "peers", "news", *["report-history"] * 4, "reports", "completed"]
+        assert steps == wanted
         first = Job.from_json(next(body for key, body in told if "/jobs/" in key))
         assert (first.ticker, first.source, first.job_id) == (name, "test", f"rpt_{name}_{first.execution_id}")
         assert first.created_at.tzinfo is not None
@@ -239,6 +239,9 @@ def test_news_that_cannot_be_had_cost_the_news_and_not_the_report(desk: MorningD
     assert "429: slow down" in desk.payload("NVDA19")["news_error"]
     assert "429: slow down" in desk.metadata("NVDA19")["news"]
     assert "## News" not in desk.payload("NVDA19")["narrative_report"]
+    assert "News could not be had: news NVDA: 429" in desk.lake.read(desk.payload("NVDA19")["markdown_key"]).decode()
+    found = Warehouse(desk.lake.root).sql("SELECT symbol, news_error FROM precomputed_reports ORDER BY symbol")
+    assert [row["symbol"] for row in found.to_pylist() if "429: slow down" in (row["news_error"] or "")] == ["NVDA19"]
     assert desk.payload("DBS19")["news_error"] is None
     assert "## News" in desk.payload("DBS19")["narrative_report"]
 
@@ -308,7 +311,7 @@ def test_an_answer_refused_twice_is_malformed_and_forgotten(desk: MorningDesk) -
     assert "no digits: use the placeholder of a fact" in failure_row(done, "DBS19")[1]
     assert failure_row(done, "DBS19")[2] == "2"
     assert len(desk.model.discarded) == 2
-    assert not desk.lake.exists(layout.report_key(DAY, "DBS19", "md"))
+    assert not list(desk.lake.list(f"dr/report-history/{DAY}/DBS19/"))
     assert desk.write(parent=done).success
     assert desk.model.subjects.count("DBS19") == 3
     assert desk.job("DBS19").attempts == 2
@@ -332,6 +335,31 @@ def test_a_refused_key_ends_the_stage_and_leaves_the_rest_pending(
     assert [job.status for job in desk.jobs()] == [JobStatus.COMPLETED] * 3
 
 
+def test_who_waited_when_the_day_s_allowance_ended_is_pending_for_that_reason(desk: MorningDesk) -> None:
+    """Three at once: one meets the cap, the others wait for a turn that never comes, and their records say why."""
+    both = threading.Barrier(3)
+
+    def script(subject: str, _: int) -> UpstreamError | None:
+        both.wait(10)
+        if subject == "DBS19":
+            return down(subject, FailureKind.QUOTA_DAY, "the day's cap is reached")
+        wait_for(desk.model.stop)
+        raise Cancelled("stopped while waiting for a turn")
+
+    desk.model.script = script
+    assert not desk.write().success
+    jobs = {job.ticker: job for job in desk.jobs()}
+    assert {name: (job.status, job.error_class) for name, job in jobs.items()} == dict.fromkeys(
+        ACTIVE, (JobStatus.PENDING, FailureKind.QUOTA_DAY.value)
+    )
+    assert "not tried, DBS19 was refused before it: the day's cap is reached" in (jobs["NVDA19"].error or "")
+
+
+def wait_for(stop: threading.Event | None) -> None:
+    assert stop is not None
+    assert stop.wait(10)
+
+
 def test_a_disk_that_takes_no_answer_stops_the_spending(desk: MorningDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that could not be kept is lost money: no further one is bought."""
     monkeypatch.setenv("STOCKS_LLM_CONCURRENCY", "1")
@@ -352,7 +380,7 @@ def test_a_rerun_is_a_new_execution_that_keeps_the_history(desk: MorningDesk) ->
     executions = sorted({job.execution_id for job in desk.jobs()})
     assert sorted([first["execution_id"], second["execution_id"]]) == executions
     assert len(desk.jobs()) == 6
-    kept = {key.rpartition("/")[2] for key in desk.lake.list(f"dr/report-history/{DAY}/DBS19/")}
+    kept = {key for key in desk.lake.list(f"dr/report-history/{DAY}/DBS19/") if key.endswith(".json")}
     assert len(kept) == 2
     history = layout.report_history_key(DAY, "DBS19", first["execution_id"])
     assert json.loads(desk.lake.read(history)) == first
@@ -365,6 +393,29 @@ def test_rewrite_asks_anew(desk: MorningDesk) -> None:
     desk.write()
     assert desk.write(rewrite=True).success
     assert desk.model.subjects == sorted([*ACTIVE, *ACTIVE])
+
+
+@pytest.mark.parametrize("cut", ["png", "pdf", "md", "history", "payload"])
+def test_a_rewrite_that_ends_midway_leaves_the_whole_report_of_one_execution(
+    desk: MorningDesk, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """Whichever file the disk refused: chart, text and page that the standing report names are as they were."""
+    assert desk.write(tickers=["DBS19"]).success
+    before = desk.payload("DBS19")
+    files = [before[key] for key in ("chart_key", "markdown_key", "pdf_key")]
+    held = {key: desk.lake.read(key) for key in files}
+    assert {layout.decode_symbol(key.split("/")[4]) for key in files} == {before["execution_id"]}
+    ends = {"history": ("dr/report-history/", ".json"), "payload": ("dr/reports/", ".json")}
+    start, end = ends.get(cut, ("dr/", f".{cut}"))
+    with monkeypatch.context() as patch:
+        record(patch, desk, lambda key: key.startswith(start) and key.endswith(end))
+        assert not desk.write(tickers=["DBS19"], rewrite=True).success
+    assert desk.payload("DBS19") == before
+    assert {key: desk.lake.read(key) for key in files} == held
+    shown = held[before["markdown_key"]].decode()
+    assert f"execution {before['execution_id']}" in shown
+    linked = shown.partition("![Price chart](")[2].partition(")")[0]
+    assert before["chart_key"] == f"{before['markdown_key'].rpartition('/')[0]}/{linked}"
 
 
 def test_a_re_execution_does_only_what_is_missing(desk: MorningDesk) -> None:
@@ -455,7 +506,7 @@ def test_five_of_many_are_exactly_five(morning: MorningDesk, monkeypatch: pytest
     assert morning.run("dr_fetch", tags, "dr__ticker_data", {"limit": 5}).success
     assert morning.run("dr_reports", tags, "dr__ticker_reports", {"limit": 5}).success
     assert len(morning.jobs()) == len(morning.model.asked) == 5
-    assert len(list(morning.lake.list(f"dr/report-history/{DAY}/"))) == 5
+    assert len(list(morning.lake.list(f"dr/reports/{DAY}/"))) == 5
 
 
 def test_headlines_after_the_morning_are_left_out(desk: MorningDesk) -> None:

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,30 @@ def test_the_newest_five_by_the_morning_are_taken_and_not_the_morning_s_of_the_n
     late = [headline("NVDA", LATER - timedelta(hours=n), f"Late {n}") for n in range(9)]
     known = [headline("NVDA", MORNING - timedelta(hours=1 + n), f"Known {n}") for n in range(7)]
     assert look(lake, Feed([*late, *known]))[0] == [f"Known {n}" for n in range(SHOWN)]
+
+
+def test_a_feed_that_begins_after_the_morning_is_no_answer(lake: Lake) -> None:
+    """All it still holds is later: that is told with the feed's first moment, by every later run, and asked once."""
+    feed = Feed([headline("NVDA", LATER + timedelta(hours=n), f"Late {n}") for n in (3, 0, 2)])
+    said = "the feed begins 2025-12-06 07:00 in Bangkok, after the morning of 2025-12-05"
+    assert look(lake, feed) == ([], said)
+    assert look(lake, feed, "two") == ([], said)
+    assert len(feed.limits) == 1
+
+
+def test_a_backfilled_morning_says_that_its_news_are_gone(morning: MorningDesk) -> None:
+    """Seven weeks on the feed has nothing of that morning: the report says so, is not asked about twice, and a
+    rewrite does not make it "no news" either.
+    """
+    day = date(2025, 10, 15)
+    morning.news.items = {"NVDA": [headline("NVDA")]}
+    assert morning.fetch(["NVDA19"], day=day).success
+    for rewrite in (False, False, True):
+        assert morning.write(["NVDA19"], day=day, rewrite=rewrite).success
+        told = morning.payload("NVDA19", day)["news_error"]
+        assert told == "the feed begins 2025-12-04 20:20 in Bangkok, after the morning of 2025-10-15"
+    assert morning.model.subjects == ["NVDA19"] * 2
+    assert told in morning.metadata("NVDA19", day=day)["news"]
 
 
 def test_no_news_is_an_answer(lake: Lake) -> None:

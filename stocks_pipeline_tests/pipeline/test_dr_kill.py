@@ -147,7 +147,7 @@ def whole_reports(morning: StocksDesk) -> set[str]:
         assert payload["narrative_report"].count("## ") >= 4
         history = layout.report_history_key(DAY, ticker, payload["execution_id"])
         assert morning.lake.read(history) == body
-        assert morning.lake.read(layout.report_key(DAY, ticker, "png")).startswith(b"\x89PNG")
+        assert morning.lake.read(payload["chart_key"]).startswith(b"\x89PNG")
         found.add(ticker)
     return found
 

@@ -46,5 +46,5 @@ def test_two_runs_of_one_morning_pay_once(morning: StocksDesk) -> None:
     assert Decimal(invoice["cost_usd"]) == sum(Decimal(row["cost_usd"]) for row in rows)
     done = Counter(job.ticker for job in jobs_of(morning.lake, DAY) if job.status is JobStatus.COMPLETED)
     assert done == dict.fromkeys(tickers, 2)
-    assert len(list(morning.lake.list("dr/report-history/"))) == 2 * TICKERS
+    assert sum(key.endswith(".json") for key in morning.lake.list("dr/report-history/")) == 2 * TICKERS
     assert len(list(morning.lake.list(f"dr/news/{DAY}/"))) == TICKERS

@@ -264,7 +264,7 @@ def test_the_warehouse_reads_s3_in_place(
             assert warehouse.sql(f"FROM {view}").to_pylist()[0]["market"] == "asx"
         put_report(lake, FRI, "NVDA19", payload(datetime(2026, 11, 19, 22, tzinfo=UTC)))
         [report] = warehouse.sql("SELECT symbol, report_date, chart_key FROM precomputed_reports").to_pylist()
-        assert tuple(report.values()) == ("NVDA19", FRI, layout.report_key(FRI, "NVDA19", "png"))
+        assert tuple(report.values()) == ("NVDA19", FRI, layout.report_file_key(FRI, "NVDA19", "exec-1", "png"))
         put_daily(lake, FRI, {"BHP": {FRI: 42.0}, "CBA": {FRI: 1.0}})
         assert warehouse.sql("SELECT sum(close) AS s FROM daily_prices").to_pylist() == [{"s": 43.0}]
         with pytest.raises(QueryError):

@@ -58,9 +58,11 @@ def test_no_parser_takes_another_ones_key(parse: Callable[[str], object]) -> Non
         layout.precompute_summary_key(DAY),
     ]
     strangers = [
-        *(layout.report_key(DAY, "NVDA19", suffix) for suffix in ("md", "png", "svg", "pdf")),
+        *(layout.report_file_key(DAY, "NVDA19", "EXEC", suffix) for suffix in ("md", "png", "pdf")),
         layout.report_history_key(DAY, "NVDA19", "EXEC"),
         dr_keys.news_key(DAY, "NVDA19"),
+        dr_keys.peers_key(DAY, "NVDA19"),
+        dr_keys.closes_key(DAY, "0a1b"),
         layout.ticker_master_key(),
         *(key.replace("2026-11-20", "2026-02-30") for key in keys),
         *(key.replace("NVDA19", "nvda19").replace("CALL", "call") for key in keys[:4]),

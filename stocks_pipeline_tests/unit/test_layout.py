@@ -76,8 +76,8 @@ def test_keys_refuse_what_would_leave_their_folder() -> None:
         layout.daily_key("asx", datetime(2026, 11, 20, tzinfo=UTC))
     with pytest.raises(ValueError, match="start at 0"):
         layout.raw_key("asx", DAY, -1)
-    with pytest.raises(ValueError, match="json, md, png, svg or pdf"):
-        layout.report_key(DAY, "NVDA19", "exe")
+    with pytest.raises(ValueError, match="md, png and pdf"):
+        layout.report_file_key(DAY, "NVDA19", "EXEC", "exe")
 
 
 @given(SHORT)

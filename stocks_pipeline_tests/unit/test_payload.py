@@ -166,6 +166,16 @@ def test_a_currency_that_is_not_the_lists_is_told_on_the_page() -> None:
     assert "Mind the currency" not in page_of(agreed).footer + markdown(agreed)
 
 
+def test_news_that_could_not_be_had_are_told_on_the_page() -> None:
+    """Markdown and footer say why, a stranger's words escaped and the footer's cut; without an error neither does."""
+    lacking = {**_payload(), "news_error": "news NVDA: 503 <b>try later</b> [transient, 3 tries]"}
+    assert r"News could not be had: news NVDA: 503 \<b\>try later\</b\> \[transient, 3 tries\]." in markdown(lacking)
+    assert page_of(lacking).footer.startswith(f"News could not be had: {lacking['news_error']}. Written ")
+    endless = page_of({**lacking, "news_error": "x" * 4000}).footer
+    assert len(endless) < 400
+    assert "could not be had" not in page_of(_payload()).footer + markdown(_payload())
+
+
 def test_sections_are_read_back_without_escapes() -> None:
     """Markdown's backslashes are for Markdown; the page shows the text."""
     [section] = sections_of("**X**\n\n## News\n\nA \\*star\\* \\<b\\>\n- point\n")

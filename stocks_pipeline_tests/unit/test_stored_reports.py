@@ -82,7 +82,7 @@ def test_reports_of_a_morning_are_listed(lake: Lake) -> None:
     put_report(lake, MON, "NVDA19", payload(AT))
     put_report(lake, MON, "DBS19", payload(AT))
     put_report(lake, TUE, "DBS19", payload(AT))
-    lake.write(layout.report_key(WED, "DBS19", "png"), b"a chart whose payload never came")
+    lake.write(f"dr/reports/{WED}/DBS19.png", b"a chart whose payload never came")
     assert storage.list_reports(MON, lake=lake) == ["DBS19", "NVDA19"]
     assert storage.list_reports(lake=lake) == ["DBS19"]
     assert storage.list_reports(WED, lake=lake) == []

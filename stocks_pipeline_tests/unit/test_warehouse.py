@@ -136,10 +136,11 @@ def check_morning(warehouse: Warehouse) -> None:
     assert rows(
         warehouse,
         "SELECT symbol, report_date, generated_at, computed_at, session, stance, numbers_checked, model, cost_usd, "
-        "execution_id, chart_key, pdf_key FROM precomputed_reports",
+        "execution_id, chart_key, pdf_key, news_error FROM precomputed_reports",
     ) == [
         ("NVDA19", FRI, LATE.replace(tzinfo=None) + timedelta(hours=7), LATE, date(2024, 3, 14), "BUY", 10,
-         "vendor/model", Decimal("0.0065"), "exec-1", f"dr/reports/{FRI}/NVDA19.png", None),
+         "vendor/model", Decimal("0.0065"), "exec-1", layout.report_file_key(FRI, "NVDA19", "exec-1", "png"), None,
+         None),
     ]  # fmt: skip
     assert rows(warehouse, "SELECT * EXCLUDE (message, next_steps, by_ticker) FROM precompute_summaries") == [
         (FRI, "incomplete", 2, 1, 1, 0)

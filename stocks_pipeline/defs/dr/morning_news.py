@@ -5,9 +5,10 @@ item (domain/reports/).
 
 The rule. What the feed held is stored before the model is asked, also that it held nothing, and every later run of the
 morning uses it: an unchanged morning asks the model nothing new. Of two runs at once the first to store wins. A feed
-that could not be had is stored as that, with its reason, never as "no news". The next run asks it again as long as
-nobody has paid for the answer without news; once somebody has, the report stays without, and says why. A run that
-rewrites uses what its own execution fetched and nothing older, so after a crash it goes on with the same question.
+that could not be had is stored as that, with its reason, never as "no news"; nor is it "no news" where all that a feed
+still holds is later than the morning. The next run asks again for what could not be had as long as nobody has paid for
+the answer without news; once somebody has, the report stays without, and says why. A run that rewrites uses what its
+own execution fetched and nothing older, so after a crash it goes on with the same question.
 """
 
 import json
@@ -100,7 +101,15 @@ class MorningNews:
         found = self._stored(ticker.dr)
         if found is None or (found.error is not None and not answered()):
             found = self._kept(self._fetch(ticker, stop))
-        return found.known_by(cutoff(self.day)), found.error
+        known = found.known_by(cutoff(self.day))
+        return known, found.error or self._too_young(found, known)
+
+    def _too_young(self, found: Fetched, known: tuple[NewsItem, ...]) -> str | None:
+        """Why a feed with items has none by the morning: it no longer reaches back so far, which is not "no news"."""
+        if known or not found.items:
+            return None
+        first = min(item.published_at for item in found.items).astimezone(cutoff(self.day).tzinfo)
+        return f"the feed begins {first:%Y-%m-%d %H:%M} in Bangkok, after the morning of {self.day}"
 
     def _fetch(self, ticker: Ticker, stop: threading.Event) -> Fetched:
         items: tuple[NewsItem, ...] = ()

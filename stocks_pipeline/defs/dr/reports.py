@@ -1,7 +1,7 @@
 """A report for each ticker before anyone asks: the asset `dr/ticker_reports` and what the UI shows of it.
 
 What belongs here: the asset, its checks and metadata, and what the reports of a run share. What does not: writing one
-report (writing.py), asking the model (telling.py), its answers and ledger (keeping.py).
+report (writing.py), its files (report_files.py), asking the model (telling.py), its answers and ledger (keeping.py).
 """
 
 import base64
@@ -28,10 +28,11 @@ from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, f
 from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
-from stocks_pipeline.upstream.failures import redact
+from stocks_pipeline.upstream.failures import UpstreamError, redact
 
 if TYPE_CHECKING:
-    from stocks_pipeline.defs.dr.writing import ReportDesk, Written
+    from stocks_pipeline.defs.dr.report_files import Written
+    from stocks_pipeline.defs.dr.writing import ReportDesk
 
 LEAST_SCORE = 6.0
 """Overall quality below which a report is shown with a warning."""
@@ -69,9 +70,9 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     from stocks_pipeline.defs.dr.keeping import KeptAnswers, Ledger
     from stocks_pipeline.defs.dr.morning import MorningData
     from stocks_pipeline.defs.dr.morning_news import MorningNews
+    from stocks_pipeline.defs.dr.morning_peers import MorningPeers
     from stocks_pipeline.defs.dr.writing import ReportDesk
 
-    from stocks_pipeline.defs.dr.morning_peers import MorningPeers
     store, stop, llm = lake.open(), threading.Event(), Settings.load().llm
     chosen = chosen_tickers(store, config.tickers)
     everyone = {**chosen_tickers(store, []), **chosen}
@@ -79,7 +80,8 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     execution = execution_of(context.instance, context.run)
     kept = KeptAnswers(store, only_of=execution if config.rewrite else None, stop=stop)
     with narrator.open(kept, Ledger(store).record) as model, news.open() as source:
-        desks = {}
+        desks: dict[date, ReportDesk] = {}
+        refusals: list[UpstreamError] = []
         for day, names in _by_day(keys).items():
             book = JobBook(store, day, execution, context.run.tags.get("source", "manual"), clock, config.rewrite)
             book.open(names)  # a complete record for every ticker of the morning, before any work starts
@@ -89,7 +91,9 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
             data = MorningData(store, day, frozenset(everyone), why)
             headlines = MorningNews(store, source, day, execution, clock, config.rewrite)
             peers = MorningPeers(store, data, execution, clock, config.rewrite)
-            desks[day] = ReportDesk(store, data, everyone, model, headlines, peers, clock, book, llm.language, stop)
+            desks[day] = ReportDesk(
+                store, data, everyone, model, headlines, peers, clock, book, llm.language, stop, refusals
+            )
         said = RunLog(context.log.info)
         make, many = _Work(desks, said).make, llm.concurrency
         events = fan_out(context, make, keys=keys, max_workers=many, stop=stop, describe_failure=lake_failure)

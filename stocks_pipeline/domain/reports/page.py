@@ -24,6 +24,8 @@ KEY_FACTS = (
     ("drawdown", "From the year's highest close"),
 )
 """Fact and label of each cell, in order; one that the sheet lacks shows a dash, never a number."""
+NOTE = 160
+"""Characters of the reason why there is no news; the payload has it whole."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -59,6 +61,7 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
     sheet = FactSheet.from_dict(payload["facts"])
     made = datetime.fromisoformat(payload["generated_at"])
     mind = f"Mind the currency: {sheet.currency_note}, and so is every price here. " if sheet.currency_note else ""
+    lacks = _news_note(payload.get("news_error"))
     place = " · ".join(part for part in (sheet.ticker.exchange, sheet.currency) if part)
     return Page(
         ticker=payload["ticker"],
@@ -67,7 +70,8 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
         stance=payload["stance"],
         key_facts=tuple((label, _shown(sheet, name)) for name, label in KEY_FACTS),
         sections=sections_of(payload["narrative_report"]),
-        footer=f"{mind}Written {long_date(made.date())}, {made:%H:%M} UTC by {payload['model'] or 'an unnamed model'}; "
+        footer=f"{lacks}{mind}Written {long_date(made.date())}, {made:%H:%M} UTC by "
+        f"{payload['model'] or 'an unnamed model'}; "
         f"{len(payload['evidence'])} figures and names traced to stored rows. Not investment advice.",
         language=language,
     )
@@ -92,6 +96,13 @@ def sections_of(markdown: str) -> tuple[Section, ...]:
 def unescaped(text: str) -> str:
     """Markdown's backslash escapes undone."""
     return _ESCAPED.sub(r"\1", text)
+
+
+def _news_note(error: str | None) -> str:
+    """Why the page has no news, as long as a line or two of it."""
+    if not error:
+        return ""
+    return f"News could not be had: {error if len(error) <= NOTE else error[: NOTE - 1] + '…'}. "
 
 
 def _shown(sheet: FactSheet, name: str) -> str:

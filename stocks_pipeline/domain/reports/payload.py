@@ -147,6 +147,8 @@ def markdown(payload: Mapping[str, Any], *, chart: str | None = None) -> str:
         parts.append("## Not verified\n\nNothing stored confirms or denies these sentences:\n\n" + "\n".join(rows))
     cost = payload["api_costs"]["usd"]
     paid = f"{cost} USD" if cost is not None else "at a cost the provider did not tell"
+    if error := payload.get("news_error"):
+        parts.append(f"News could not be had: {escaped(error)}.")
     if note := sheet.currency_note:
         parts.append(f"Mind the currency: {note}, and so is every price here.")
     parts.append(
