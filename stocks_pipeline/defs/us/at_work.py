@@ -15,7 +15,7 @@ import dagster as dg
 
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.evidence import lake_failure
-from stocks_pipeline.defs.us.reaping import claim
+from stocks_pipeline.defs.us.reaping import ALIVE, claim
 from stocks_pipeline.defs.us.session_book import ReplacedError
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.lake import Lake
@@ -35,12 +35,19 @@ def alone_with(context: dg.AssetExecutionContext, lake: Lake, place: SessionPlac
     claim(context.instance, run_id, place)
     claims, key = Claims(Settings.load().control_db, clock=SystemClock()), f"validation {lake.uri(place.record)}"
     try:
-        if other := claims.holder(key):
+        other = claims.holder(key)
+        if other and _alive(context.instance, other):
             context.log.warning(f"run {other} is at the session of {place.day}; {FOLLOWS}")
         with claims.hold(key, run_id):
             yield
     finally:
         claims.close()
+
+
+def _alive(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Not a dead run's claim, which lapses by itself."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status in ALIVE
 
 
 class SessionReplacedError(UpstreamError):
