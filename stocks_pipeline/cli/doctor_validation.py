@@ -24,19 +24,20 @@ STILL = timedelta(minutes=30)
 
 
 def validations(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
-    """Whether one of the newest sessions failed, or waits for somebody."""
+    """Whether one of the newest days' own sessions failed, or waits for somebody. One beside it is its opener's."""
     if "://" not in found.lake and not Path(found.lake).exists():
         return [ok(NAME, "none yet")]
-    sessions, now = kept_sessions(lake_of(found))[:SESSIONS], (clock or SystemClock()).now()
+    now = (clock or SystemClock()).now()
+    sessions = [kept for kept in kept_sessions(lake_of(found)) if not kept.place.adhoc][:SESSIONS]
     findings = [finding for kept in sessions if (finding := _finding(kept, now)) is not None]
     return findings or [ok(NAME, f"no batch failed in the newest {counted(len(sessions), 'session')}, none waits")]
 
 
 def _finding(kept: Kept, now: datetime) -> Finding | None:
-    from stocks_pipeline.defs.us.summing import which
+    from stocks_pipeline.defs.us.waiting import meaning
     from stocks_pipeline.domain.validation_session import State
 
-    name = f"{kept.place.day}, session {kept.id.removeprefix('session-')[:8]}"
+    name = f"session of {kept.place.day}"
     if kept.session is None:
         return warned(NAME, f"{name}: its record cannot be read", f"stocks validate --date {kept.place.day} --anew")
     states = Counter(batch.status for batch in kept.session.batches)
@@ -47,6 +48,6 @@ def _finding(kept: Kept, now: datetime) -> Finding | None:
     parts = [
         f"{n} {word}" for n, word in ((states[State.FAILED], "failed"), (still, "wait and nobody is at work")) if n
     ]
-    why = next((batch.error_message for batch in kept.session.batches if batch.error_message), "")
-    text = f"{name}: of {counted(len(kept.session.batches), 'batch')} {', '.join(parts)}{f': {why}' if why else ''}"
-    return warned(NAME, text, f"stocks validation retry {which(kept.place)}")
+    said = next((batch.error_message for batch in kept.session.batches if batch.error_message), "")
+    why, do = meaning(kept.place, said)
+    return warned(NAME, f"{name}: of {counted(len(kept.session.batches), 'batch')} {', '.join(parts)}: {why}", do)
