@@ -7,7 +7,7 @@ import pytest
 
 from stocks_pipeline.cli.doctor_validation import STILL, validations
 from stocks_pipeline.settings import Settings
-from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, validation_desk
+from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
 
 
 @pytest.fixture
@@ -27,11 +27,15 @@ def test_a_desk_without_sessions_is_well(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_failed_batch_is_told_with_its_reason(desk: ValidationDesk) -> None:
-    """D32: at once; healed, it is gone."""
+    """D32: at once; healed, it is gone. One beside the day's own is its opener's."""
+    desk.vendor.script = lambda _symbols, _number: down()
+    assert not desk.adhoc(symbols=["S1"]).success
+    assert [f.state for f in validations(Settings.load(), desk.clock)] == ["ok"]
+    desk.vendor.script = lambda _symbols, _number: None
     desk.book().start(1)
     desk.book().fail(1, "503: try later")
     (finding,) = validations(Settings.load(), desk.clock)
-    assert (finding.state, finding.do) == ("warn", f"stocks validation retry --date {DAY}")
+    assert (finding.state, finding.do) == ("warn", f"Run: stocks validation retry --date {DAY}")
     assert "of 2 batches 1 failed: 503: try later" in finding.what
     assert desk.check().success
     assert [f.state for f in validations(Settings.load(), desk.clock)] == ["ok"]
