@@ -41,6 +41,7 @@ class LlmSettings:
     concurrency: int
     budget_usd: Decimal
     timeout_s: float
+    max_tokens: int
     language: Literal["en", "th"]
 
     @classmethod
@@ -61,6 +62,7 @@ class LlmSettings:
             concurrency=number(found, "STOCKS_LLM_CONCURRENCY", 48, int, 1, 256),
             budget_usd=Decimal(str(number(found, "STOCKS_LLM_BUDGET_USD", 2.0, float, 0.0, 10_000.0))),
             timeout_s=number(found, "STOCKS_LLM_TIMEOUT", 60.0, float, 1.0, 600.0),
+            max_tokens=number(found, "STOCKS_LLM_MAX_TOKENS", 2000, int, 200, 100_000),
             language="th" if language == "th" else "en",
         )
 

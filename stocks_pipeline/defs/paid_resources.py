@@ -52,6 +52,7 @@ class NarratorResource:
             record=record,
             policy=RetryPolicy(attempts=3, budget_s=3 * llm.timeout_s, base_s=1.0),
             timeout_s=llm.timeout_s,
+            max_tokens=llm.max_tokens,
         )
         try:
             yield gateway

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.control_file import ControlFile
-from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.failures import MODEL, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import pause
 
-UPSTREAM = "model"
+UPSTREAM = MODEL
 SETTING = "STOCKS_LLM_BUDGET_USD"
 _UNITS = Decimal(10) ** 12  # sums are whole numbers: a token of the cheapest model costs some 10,000 of these
 _POLL_S = 0.25
@@ -42,6 +42,14 @@ class Reservation:
     call_id: str
     day: date
     amount_usd: Decimal
+
+
+class CapReachedError(UpstreamError):
+    """Our own cap, which neither the service lifts nor credit."""
+
+    @property
+    def next_step(self) -> str:
+        return f"Our own cap of the day is reached: raise {SETTING}, or retry after 00:00 UTC."
 
 
 class Budget:
@@ -155,7 +163,7 @@ class Budget:
 
     def _spent_up(self, amount: Decimal, spent: int, day: date) -> UpstreamError:
         after = datetime.combine(day + timedelta(days=1), time(), UTC) - self._clock.now()
-        return UpstreamError(
+        return CapReachedError(
             FailureKind.QUOTA_DAY,
             UPSTREAM,
             "",

@@ -59,6 +59,17 @@ NEXT_STEP: dict[FailureKind, str] = {
 WRITTEN = re.compile(r"(?P<what>.*) \[(?P<kind>[a-z_]+), (?P<tries>\d+) tries\]", re.DOTALL)
 """A failure as `str` writes it: what reads a stored one."""
 
+MODEL = "model"  # the upstream that writes reports
+MODEL_STEP: dict[FailureKind, str] = {
+    FailureKind.RATE: "The model's service is throttling. Wait some minutes, lower STOCKS_LLM_CONCURRENCY, then retry.",
+    FailureKind.TRANSIENT: "The model's service was down or slower than STOCKS_LLM_TIMEOUT. Retry.",
+    FailureKind.AUTH: "Check STOCKS_LLM_API_KEY with `stocks doctor`; if it is right, the service refuses it.",
+    FailureKind.QUOTA_DAY: "The service has no allowance or credit left for us. Retry after its reset, or add credit.",
+    FailureKind.PERMANENT: "The service declines the question or knows no such model: try another STOCKS_LLM_MODEL.",
+    FailureKind.MALFORMED: "No answer was fit for use. A retry asks anew; if it lasts, try another STOCKS_LLM_MODEL.",
+}
+"""The same for the model: what it is asked is no symbol, and what it answers no format of a vendor's."""
+
 
 @dataclass(eq=False)
 class UpstreamError(Exception):
@@ -96,7 +107,7 @@ class UpstreamError(Exception):
     @property
     def next_step(self) -> str:
         """What a person should do now."""
-        return NEXT_STEP[self.kind]
+        return (MODEL_STEP if self.upstream == MODEL else NEXT_STEP)[self.kind]
 
     def after(self, attempts: int) -> "UpstreamError":
         """The same failure, saying how many tries it took."""

@@ -93,7 +93,7 @@ class Narrator:
         record: Callable[[LlmCall], None],
         policy: RetryPolicy = DEFAULT_POLICY,
         timeout_s: float = 90.0,
-        max_tokens: int = 2000,
+        max_tokens: int,
         prices: Mapping[str, Price] = PRICES,
     ) -> None:
         self.model = model

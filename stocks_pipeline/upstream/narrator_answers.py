@@ -22,6 +22,14 @@ _FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 _ERRORS_START = 400
 
 
+class CutShortError(UpstreamError):
+    """An answer that ended where it was as long as it may be."""
+
+    @property
+    def next_step(self) -> str:
+        return "The answer did not fit STOCKS_LLM_MAX_TOKENS: raise it, then retry."
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens, and US dollars where the vendor says them."""
@@ -78,7 +86,8 @@ def read_content(reply: Reply, schema: Mapping[str, Any], subject: str) -> dict[
         said = message.get("refusal") or "its filter removed the answer"
         raise UpstreamError(FailureKind.PERMANENT, UPSTREAM, subject, f"the model declines: {said}", _OK)
     if finish == "length":
-        raise _malformed(subject, "the answer is cut short (finish_reason length): it needs more tokens than allowed")
+        said = "the answer is cut short (finish_reason length): it needs more tokens than allowed"
+        raise CutShortError(FailureKind.MALFORMED, UPSTREAM, subject, said, _OK)
     text = message.get("content")
     if not isinstance(text, str) or not text.strip():
         raise _malformed(subject, "an answer without any text")

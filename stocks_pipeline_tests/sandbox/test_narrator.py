@@ -1,6 +1,7 @@
 """The narrator against the sandbox's model: every failure by its class, every payment in the books."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,7 @@ class Desk:
             "base_url": f"{self._url}/openrouter.ai/api/v1", "api_key": KEY, "model": "openai/gpt-4o-mini",
             "temperature": 0.4, "schema": SCHEMA, "clock": clock, "limiter": Unlimited(clock), "store": self,
             "budget": self.budget, "claims": self.claims, "record": self.record, "policy": QUICK, "timeout_s": 10.0,
+            "max_tokens": 2000,
         } | options  # fmt: skip
         return Narrator(**given)
 
@@ -228,6 +230,8 @@ def test_each_failure_has_its_class_its_tries_and_its_price(  # noqa: PLR0917 - 
     assert invoice(sandbox)[0] == paid
     if fault != "malformed":  # a body cut in the middle tells no cost
         assert desk.ledger() == invoice(sandbox)
+    assert not re.search("symbol|the day|format", error.next_step)
+    assert ("STOCKS_LLM_MAX_TOKENS" in error.next_step) == (fault == "truncated")
     if kind in {FailureKind.QUOTA_DAY, FailureKind.AUTH}:
         assert (desk.failure("DBS19").kind, desk.failure("DBS19").attempts) == (kind, 0)
     else:
@@ -358,6 +362,7 @@ def test_the_budget_ends_the_calls_and_is_never_overrun(sandbox: SandboxServer, 
     assert 0 < len(errors) < 30
     assert {error.kind for error in errors} == {FailureKind.QUOTA_DAY}
     assert any("STOCKS_LLM_BUDGET_USD" in error.message for error in errors)
+    assert all("raise STOCKS_LLM_BUDGET_USD, or retry after 00:00 UTC" in error.next_step for error in errors)
     today = datetime.now(UTC).date()
     assert desk.budget.spent(today) == desk.ledger()[1] == invoice(sandbox)[1] <= cap
     assert desk.budget.reserved(today) == 0

@@ -49,6 +49,8 @@ BAD = [
     ("STOCKS_LLM_CONCURRENCY", "0"),
     ("STOCKS_LLM_BUDGET_USD", "-1"),
     ("STOCKS_LLM_TIMEOUT", "601"),
+    ("STOCKS_LLM_MAX_TOKENS", "199"),
+    ("STOCKS_LLM_MAX_TOKENS", "2000.5"),
     ("STOCKS_REPORT_LANGUAGE", "de"),
     ("STOCKS_STRATEGIES", "s3://bucket/strategies"),
     ("STOCKS_TWELVE_DATA_PLAN", "basic9"),
