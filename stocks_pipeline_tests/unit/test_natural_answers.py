@@ -13,7 +13,9 @@ import pytest
 from stocks_pipeline.domain.reports.answer import read_answer
 from stocks_pipeline.domain.reports.placeholders import inject
 from stocks_pipeline.domain.reports.verifier import Verdict, verify
-from stocks_pipeline_tests.natural_world import Share, natural_answers, share_world
+from stocks_pipeline.domain.reports.verifier_display import Known
+from stocks_pipeline_tests.natural_world import LAST, Share, natural_answers, share_world
+from stocks_pipeline_tests.verifier_sentence import problems
 
 ANSWERS = natural_answers()
 EACH = pytest.mark.parametrize(("share", "answer"), [one[1:] for one in ANSWERS], ids=[one[0] for one in ANSWERS])
@@ -48,3 +50,56 @@ def test_natural_prose_is_doubted_now_and_then() -> None:
     """Why a doubt may not refuse: some of these answers hold a sentence that no list of words foresees."""
     doubted = [bool(_verdict(share, answer).doubts) for _, share, answer in ANSWERS]
     assert 0 < sum(doubted) < len(doubted)
+
+
+DATES = {"news_1_date": Known(LAST), "news_2_date": Known(LAST)}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "The share fell {return_1d} to {close} and is now below its long-term average.",
+        "The share fell to {close} from a previous close of {previous_close}.",
+        "{company_name} slipped {return_1d} to {close}.",
+        "Despite an earlier gain, the daily return is {return_1d}.",
+        "The daily return of {return_1d} interrupted a long advance.",
+        "The share lost {return_1d} on the day, cooling an extraordinary rally.",
+        "Medium-term figures lean negative, but the weekly return of {return_1w} is clearly positive.",
+        "With a weekly return of {return_1w}, the share remains below its long-term average.",
+        "The yearly return of {return_1y} shows a slow but steady climb.",
+        "The yearly return is {return_1y} because the price had fallen to a low level before.",
+        "The MACD has slipped to {macd}, below its signal line at {macd_signal}.",
+        "The MACD of {macd} is above zero.",
+        "The average true range is {atr_percent}, with a percentile of {atr_percentile}.",
+        "The weekly return of {return_1w} and the yearly return of {return_1y} point in the same direction.",
+        "Losing the medium-term average would leave the lower band at {bollinger_lower} as the next level.",
+        "The share is above the medium-term average and {close_vs_sma_200} below the long-term one.",
+        "Trading was quieter than usual: volume of {volume} compares with an average volume of {volume_sma_20}.",
+        "The RSI of {rsi_14} is one of the highest readings, but not yet oversold.",
+        "“{news_1}” and “{news_2}” were both published on {news_1_date}.",
+        "“{news_1}” (published on {news_1_date}) and “{news_2}” ({news_2_date}) were published.",
+    ],
+)
+def test_natural_sentences_pass(template: str) -> None:
+    """What a good writer says of a share, true of this one, is neither refused nor doubted."""
+    assert problems(template, DATES) == []
+
+
+@pytest.mark.parametrize(
+    ("template", "kind"),
+    [
+        ("The RSI fell to {close}.", "claim"),
+        ("A move of {return_1w} took the share to {close}.", "claim"),
+        ("The share finished unchanged at {close}, with a daily return of {return_1d}.", "direction"),
+        ("The MACD has slipped to {macd}, which is below zero.", "direction"),
+        ("The MACD has slipped to {macd}, above its signal line at {macd_signal}.", "direction"),
+        ("The daily return is {return_1d}, so the price soared.", "direction"),
+        ("The daily return of {return_1d} was a gain.", "direction"),
+        ("The daily return was among the strongest of the year, at {return_1d}.", "claim"),
+        ("The share is {close_vs_sma_200} below the medium-term one and under its average.", "claim"),
+        ("Volume of {volume} was more than the average volume of {volume_sma_20}.", "direction"),
+    ],
+)
+def test_natural_lies_are_refused(template: str, kind: str) -> None:
+    """The same turns of phrase do not carry a lie."""
+    assert kind in {problem.kind for problem in problems(template)}

@@ -9,7 +9,7 @@ guard. So idioms pass here that are harmless, and the verifier has the last word
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stocks_pipeline.domain.reports.answer import Flaw
 
@@ -31,7 +31,8 @@ _WORDS = sorted(set(f"{_CARDINALS} {_ORDINALS} {_SCALES} {_TIMES}".split()), key
 _NUMBER = re.compile(rf"\b(?:{'|'.join(_WORDS)})s?(?=\b|-)|\b\w+-?fold\b", re.IGNORECASE)
 _IDIOM = re.compile(
     r"\b(?:no one|one another|(?:on )?the one hand|at first(?: glance| sight)?|first of all|in the first place"
-    r"|one of (?:the|its|their|those)|(?:[a-z]+-term|other|former|latter) one)\b",
+    r"|one of (?:the|its|their|those)|(?:[a-z]+-term|other|former|latter) one"
+    r"|(?:below|above|near|around) (?:the )?zero(?= line|[,.;]))\b",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
@@ -53,6 +54,8 @@ _THAI_NUMBER = re.compile(
     r"|(?<!สัม)(?<!ผูก)(?<!เกี่ยว)พัน(?!ธ|ผูก)|หมื่น|แสน|ล้าน|ครึ่ง|เท่าตัว"
 )
 _THAI_UNIT = re.compile(r"เปอร์เซ็นต์|ร้อยละ|บาท|ดอลลาร์|เหรียญ|เยน|ยูโร|หยวน")
+LEAST_THAI = 0.3
+"""Share of the letters; the rest may be RSI, MACD and the like."""
 _PERCENT = "%\u2030\u066a\uff05"
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _THAI = ("\u0e01", "\u0e4e")
@@ -82,6 +85,18 @@ def flaws_of(where: str, text: str, language: str) -> Iterator[Flaw]:
     ):
         for match in pattern.finditer(quiet):
             yield Flaw.of(kind, where, match[0].replace(_BLANK, "{…}"), advice)
+
+
+def language_flaw(texts: Iterable[str], language: str) -> Flaw | None:
+    """That an answer is not in the language it was asked in, by the share of its own letters; English is judged by
+    its letters one by one.
+    """
+    letters = [char for text in texts for char in masked(text) if char.isalpha()]
+    thai = sum(_THAI[0] <= char <= _THAI[1] for char in letters)
+    if language != "th" or not letters or thai >= LEAST_THAI * len(letters):
+        return None
+    share = f"{thai} of {len(letters)} letters are Thai"
+    return Flaw.of("language", "answer", share, "the report must be in Thai (ภาษาไทย): write every field in Thai")
 
 
 def _characters(where: str, words: str, language: str) -> Iterator[Flaw]:

@@ -27,7 +27,7 @@ tables, which has no list of plain words. An omitted fact is no lie: completenes
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -195,8 +195,8 @@ def _value(span: Span, facts: Mapping[str, Any], truth: _Truth) -> list[Problem]
         return [Problem("absent", span.start, span.text[:60], why)]
     decimals = fact.get("decimals")
     unit, places = UNITS[span.fact], decimals if isinstance(decimals, int) else -1
-    if known.also and known.agrees(fact.get("value")):  # of several true ranks, the text shows the sheet's
-        known = replace(known, value=fact["value"], also=())
+    if isinstance(fact.get("value"), int | float) and known.agrees(fact["value"]):
+        known = Known(fact["value"])  # at a rounding edge, or of several true ranks, the text shows the sheet's
     if shows(span.text, known, unit, places, truth.currency):
         return []
     right = accepted(known, unit, places, truth.currency)

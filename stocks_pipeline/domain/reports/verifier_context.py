@@ -15,6 +15,7 @@ from stocks_pipeline.domain.reports.verifier_claims import CLAIMS, PHRASES, Clai
 from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_sentences import NAMES, Sentence, Window, windows
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
+from stocks_pipeline.domain.reports.verifier_turns import GAP
 
 _PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
 _COMPARISON = re.compile(r"\b(?:above|below|beneath|under|than)\b|\u0e01\u0e27\u0e48\u0e32")
@@ -22,7 +23,6 @@ _ITS = re.compile(r"\bpercentile (?:of|is|at|reads|stands at)\s*$")
 _TELLS = re.compile(
     r"\s*(?:it |the share |the price )?(?:is|was|are|remains?|stays?|stands?|sits?|trades?|keeps?|holds?)\b"
 )
-_GAP = re.compile(r"\s*(?:above|below|beneath|over|under)\b")
 _SHARED = frozenset(idea for claim in CLAIMS.values() for idea in claim.also)
 """Ideas that part of several names hold: they alone name nothing."""
 _NOTHING = (-(10**9), 0)
@@ -106,7 +106,7 @@ def _around(sentence: Sentence, span: Span, values: Sequence[Span], units: Mappi
     end, later = span.end - sentence.start, [other for other in values if other.start > span.start]
     around = windows(sentence, span, values)
     if span.fact.startswith("close_vs_"):  # "{gap} above its average" is named behind
-        around.sort(key=lambda window: not (window.at == end and _GAP.match(window.text)))
+        around.sort(key=lambda window: not (window.at == end and GAP.match(window.text)))
     for window in around:
         alike = bool(later) and units[later[0].fact] == units[span.fact]
         leads = alike and not window.own and window.text.rstrip().endswith(" of")
@@ -154,7 +154,7 @@ def _twins(sentence: Sentence, values: Sequence[Span], units: Mapping[str, str])
     named = [span for span in values if span.fact in CLAIMS]
     for span in named:
         claim = CLAIMS[span.fact]
-        for other in named:
+        for other in named if not _its_percentile(sentence, span, values) else ():
             rival = CLAIMS[other.fact]
             alike = units[span.fact] == units[other.fact] and set(claim.near) & set(rival.near)
             for idea in set(claim.also) - set(rival.also) if alike else ():

@@ -19,6 +19,7 @@ from stocks_pipeline.domain.reports.verifier_spans import Problem, Span
 from stocks_pipeline.domain.reports.verifier_turns import (
     CONTRAST,
     DESPITE,
+    GAP,
     LEVELLED,
     MOVED,
     OF_BEFORE,
@@ -107,6 +108,8 @@ def _aside(sentence: Sentence, span: Span, at: int, end: int) -> bool:
     start, stop = span.start - sentence.start, span.end - sentence.start
     if end <= start:
         between = sentence.text[end:start]
+        if span.fact.startswith("close_vs_") and GAP.match(sentence.text, stop):
+            return True
         return bool(CONTRAST.search(between)) or ("," in between and bool(DESPITE.search(sentence.text, 0, at)))
     rest = sentence.text[end:]
     if span.fact in _PERIODS and sentence.text[at:end] in RELATIVE and LEVELLED.match(rest):

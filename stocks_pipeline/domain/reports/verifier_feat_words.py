@@ -58,7 +58,9 @@ STANDS = re.compile(
     r"(?P<before>yearly|annual|year's|monthly|weekly|month's|week's) (?:closing )?(?P<end>high|low|peak|trough)\b"
 )
 MOST = re.compile(
-    r"(?<!from )(?<!below )(?<!above )(?<!under )(?<!than )(?<!off )\b(?:the|its|their|this) "
+    r"(?<!from )(?<!below )"
+    r"(?<!above )(?<!under )(?<!than )(?<!off )(?<!sight of )(?<!reach of )(?<!close to )(?<!near )"
+    r"\b(?:the|its|their|this) "
     r"(?P<word>highest|lowest|best|worst|strongest|weakest|biggest|largest|smallest|heaviest|busiest|thinnest|quietest|"
     r"lightest|steepest|sharpest|deepest|dearest|cheapest|calmest|wildest)\b(?P<tail>[^,;.]*)"
 )

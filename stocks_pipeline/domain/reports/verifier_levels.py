@@ -162,9 +162,9 @@ def _zones(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
     level = rsi.value if rsi and isinstance(rsi.value, float) else None
     for match in _ZONE.finditer(sentence.text):
         begin, end = sentence.clause(match.start())
-        if MAYBE.search(sentence.text, begin, end):
-            continue
         lead, bought = sentence.text[begin : match.start()], match[0] in _BOUGHT
+        if MAYBE.search(sentence.text, begin, end) or _BEFORE.search(lead):
+            continue
         denied, nearly = NOT.search(lead), _NEARLY.search(lead)
         slack = _NEAR if nearly else 0.0
         slack += -_SHOWN["index"] if denied else _SHOWN["index"]

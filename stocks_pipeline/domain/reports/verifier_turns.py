@@ -7,7 +7,8 @@ verifier_untold.py).
 import re
 
 _UP = (
-    "rose|rise|rises|risen|rising|gain|gains|gained|gaining|up|upward|upwards|advance|advances|advanced|advancing|"
+    "rose|rise|rises|risen|rising|gain|gains|gained|gaining|(?<!making )(?<!make )(?<!makes )(?<!made )(?<!given )"
+    "(?<!giving )(?<!gave )(?<!picked )(?<!followed )(?<!caught )up|upward|upwards|advance|advances|advanced|advancing|"
     "climb|climbs|"
     "climbed|climbing|increase|increases|increased|increasing|rallied|rally|rallies|rallying|grew|grown|grows|"
     "growing|jump|"
@@ -71,7 +72,9 @@ DIRECTIONS = frozenset(re.findall(r"[a-z]+", f"{_UP}|{_DOWN}|{_FLAT}"))
 TURN = re.compile(f"(?P<flat>{_words(_FLAT)})|(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})")
 MOVED = re.compile(f"(?P<up>{_words(_UP)})|(?P<down>{_words(_DOWN)})")
 UNTOLD = re.compile(f"(?P<move>{_words(_MOVES)})")
-SIGN_ONLY = re.compile(r"(?P<up>\b(?:positive|positively)\b)|(?P<down>\b(?:negative|negatively)\b)")
+SIGN_ONLY = re.compile(
+    r"(?P<up>\b(?:positive|positively|above (?:the )?zero)\b)|(?P<down>\b(?:negative|negatively|below (?:the )?zero)\b)"
+)
 TOGETHER = re.compile(
     r"(?P<up>\b(?:positive|positively|in step|in tandem|in unison|in lockstep|alongside|same (?:direction|way)|"
     r"hand in hand|"
@@ -96,6 +99,8 @@ CONTRAST = re.compile(r";|\b(?:but|while|whereas|though|although|(?<!not )yet|ho
 """Parts what is said before it from the value behind it."""
 DESPITE = re.compile(r"\b(?:despite|in spite of|notwithstanding|even after|after)\b[^,;]*$")
 """The end of a text after which a move is another one's: "despite this small gain, ..."."""
+GAP = re.compile(r"\s*(?:above|below|beneath|over|under)\b")
+"""The word behind a gap that tells its side: "{gap} above its average"."""
 LEVELLED = re.compile(
     r"\s+(?:(?:all|both|most|the|its|their|of|own|tracked|major|key|other|short-term|medium-term|long-term|moving|yearly|"
     r"previous|upper|lower|volume-weighted|and|,)\s+|,\s*)*(?:averages?|bands?|lines?|close|highs?|lows?|level)\b"

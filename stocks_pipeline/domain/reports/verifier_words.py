@@ -49,6 +49,7 @@ RUN_TOGETHER = re.compile(
 IDIOMS = re.compile(
     r"\b(?:no[ -]one|one another|(?:on )?the one hand|at first(?: glance| sight)?|first of all|second[- ]guess\w*"
     r"|one of (?:the|its|their|those)|(?:[a-z]+-term|other|former|latter) one"
+    r"|(?:below|above|near|around) (?:the )?zero(?= line|[,.;])"
     r"|in the first place|third part(?:y|ies)|back to square one)\b"
 )
 """Lower-case phrases whose number words state nothing; removed before the search. No other exception exists."""
