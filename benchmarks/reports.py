@@ -148,9 +148,7 @@ def _run(base: str, home: str, *arguments: str, profile: str | None = None) -> D
     command = STOCKS
     if profile:
         command = [sys.executable, "-c", _PROFILED.format(file=profile)]
-    ours = {
-        k: v for k, v in os.environ.items() if not k.startswith(("STOCKS_", "DAGSTER_")) or k == "STOCKS_DR_TICKERS"
-    }
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("STOCKS_", "DAGSTER_")) or k in _HANDED_ON}
     environment = {**ours, "STOCKS_HOME": home, "STOCKS_SANDBOX_URL": base}
     began = time.perf_counter()
     with subprocess.Popen(
