@@ -29,6 +29,7 @@ from stocks_pipeline.fanout_made import (
 from stocks_pipeline.markup import escape
 from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
+from stocks_pipeline.wording import counted
 
 FanOutEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -60,7 +61,7 @@ class _Tally:
         finding of this check either, but the run's own failure: an error only where one was found.
         """
         unchecked = total - self.passed - self.failed
-        parts = [f"{self.passed} of the {total} partitions of this run passed"]
+        parts = [f"{self.passed} of the {counted(total, 'partition')} of this run passed"]
         parts += [f"{self.failed} did not"] if self.failed else []
         parts += [f"{unchecked} not made, so not checked"] if unchecked else []
         return dg.AssetCheckEvaluation(

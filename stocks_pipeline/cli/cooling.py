@@ -1,4 +1,4 @@
-"""A vendor's cool-down, waited out where a person can see it.
+"""A vendor's cool-down, told or waited out where a person can see it.
 
 What belongs here: saying who is waited for and until when, and the countdown. What does not: the cool-down itself,
 which every process of the desk shares (upstream/limits.py) and which a run would wait for without a word.
@@ -23,6 +23,24 @@ STEP_S = 1.0
 MINUTE_S = 60
 
 
+def announce(found: "Settings", upstream: str, per_second: int) -> None:
+    """As `tell`, for the limit that the processes of this desk share."""
+    from stocks_pipeline.clock import SystemClock
+    from stocks_pipeline.defs.limiters import upstream_limiter
+    from stocks_pipeline.upstream.failures import UpstreamError
+
+    with suppress(UpstreamError):  # as below
+        tell(upstream, upstream_limiter(found, upstream, per_second), SystemClock())
+
+
+def tell(upstream: str, limiter: "Limiter", clock: "Clock") -> None:
+    """Say that a run will wait for the vendor, if it will; what is stored needs no vendor, so nobody waits here."""
+    left = limiter.cooling_s()
+    if left >= NOTICED_S:
+        told = f"{_refused(upstream, left, clock)}. What it must be asked for waits {lasting(left)}"
+        errors.print(f"{told}; Ctrl-C ends it, and what was stored stays.", soft_wrap=True)
+
+
 def wait_for(found: "Settings", upstream: str, per_second: int, *, quiet: bool) -> None:
     """As `wait_out`, for the limit that the processes of this desk share."""
     from stocks_pipeline.clock import SystemClock
@@ -42,8 +60,7 @@ def wait_out(upstream: str, limiter: "Limiter", clock: "Clock", *, quiet: bool) 
     left = limiter.cooling_s()
     if left < NOTICED_S:
         return
-    until = clock.now() + timedelta(seconds=left)
-    text = f"{upstream} refused too many calls: no process of this desk asks it before {until:%H:%M:%S} UTC"
+    text = _refused(upstream, left, clock)
     errors.print(f"{text}. Waiting {lasting(left)}; Ctrl-C ends it, and nothing was begun.", soft_wrap=True)
     columns = (TextColumn("{task.description:<18}"), BarColumn(bar_width=30), TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=errors, disable=quiet, transient=True) as progress:
@@ -53,6 +70,11 @@ def wait_out(upstream: str, limiter: "Limiter", clock: "Clock", *, quiet: bool) 
             left = limiter.cooling_s()  # another process may have been refused meanwhile
             total = max(total, left)
             progress.update(task, total=total, completed=total - left, note=f"{lasting(left)} left")
+
+
+def _refused(upstream: str, left: float, clock: "Clock") -> str:
+    until = clock.now() + timedelta(seconds=left)
+    return f"{upstream} refused too many calls: no process of this desk asks it before {until:%H:%M:%S} UTC"
 
 
 def lasting(seconds: float) -> str:

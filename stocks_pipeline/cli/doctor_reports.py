@@ -14,7 +14,9 @@ from stocks_pipeline.cli.desk import lake_of
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.settings import SettingError, Settings
+from stocks_pipeline.storage import layout
 from stocks_pipeline.upstream.failures import UpstreamError
+from stocks_pipeline.wording import counted, some
 
 NEARLY = Decimal("0.9")
 STUCK = timedelta(minutes=15)
@@ -78,8 +80,8 @@ def model(found: Settings) -> Sequence[Finding]:
 
 
 def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
-    """Whether a job of the newest mornings is in progress for longer than any report takes."""
-    from stocks_pipeline.defs.dr.job_book import newest_jobs
+    """Whether a job of the newest mornings is in progress for longer than any report takes, or cannot be read."""
+    from stocks_pipeline.defs.dr.job_book import newest_jobs, read_job
     from stocks_pipeline.domain.jobs import JobStatus
 
     if "://" not in found.lake and not Path(found.lake).exists():
@@ -93,6 +95,10 @@ def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
                 stuck.setdefault(str(day), []).append(job.ticker)
     if not days:
         return [ok("report jobs", "none yet")]
+    keys = [key for day in days for key in lake.list(layout.job_prefix(day))]
+    if damaged := [key for key in keys if read_job(lake, key) is None and lake.exists(key)]:
+        what = f"{counted(len(damaged), 'record')} cannot be read: {some(damaged, 3)}"
+        return [warned("report jobs", what, "delete them: a ticker whose record is gone stands as its report does")]
     if not stuck:
         return [ok("report jobs", f"none stuck in progress in the newest {len(days)} mornings")]
     return [

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.cooling import announce
 from stocks_pipeline.cli.desk import enter, open_instance
 from stocks_pipeline.cli.output import Exit, complain, fail, print_json
 from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out
@@ -34,6 +35,7 @@ def run_precompute(found: "Settings", ask: "MorningAsk", source: str) -> Exit:
     asked = [*ready, *without]
     rewrite = asked if ask.rewrite else ()
     plan = Plan(ask.day, asked, (), asked, rewrite=rewrite, source=source, kind="precompute", tags=tags)
+    announce(found, "model", found.llm.concurrency)
     with open_instance(found) as instance:
         outcome = carry_out(found, instance, plan, quiet=False, triggered_by=TRIGGERED_BY)
     print_failures(found, DayResult(ask.day, outcome.stages))

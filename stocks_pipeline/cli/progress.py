@@ -78,6 +78,8 @@ class Watcher:
             self.progress.start_task(row.id)
 
     def _made(self, name: str, metadata: Any) -> None:
+        if _of_another_run(metadata):
+            return
         rows = metadata.get("dagster/partition_row_count")
         task = self._task(name)
         if not self._row(name).started:
@@ -88,6 +90,12 @@ class Watcher:
             self.progress.update(task, rows=total, note=counted(total, "symbol" if "symbol" in name else "row"))
         if name == "symbol_batches":
             self.expect("raw_prices", max(1, len(metadata["selected_batches"].value)))
+
+
+def _of_another_run(metadata: Any) -> bool:
+    """Whether a failing run only logged it again, so that it keeps its colour; what the lake had has a key instead."""
+    source = metadata.get("reused_from")
+    return source is not None and "/" not in str(source.value)
 
 
 def _rank(name: str) -> int:

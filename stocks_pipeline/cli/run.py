@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from stocks_pipeline.cli.cooling import announce
 from stocks_pipeline.cli.desk import lake_of, open_instance
 from stocks_pipeline.cli.output import Exit, complain, print_json, print_next, say
 from stocks_pipeline.cli.progress import watching
@@ -82,6 +83,7 @@ def day_outcome(found: "Settings", market: "Market", ask: Ask, *, quiet: bool, t
     with open_instance(found) as instance:
         lake = usable_lake(found)
         check_symbols(lake, market, ask)
+        announce(found, "yahoo", found.yahoo_rate)
         started = clock.monotonic()
         done: DayResult | None = None
         with suppress(KeyboardInterrupt), foreground(instance, market, triggered_by, quiet=quiet) as desk:

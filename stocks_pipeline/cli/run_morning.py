@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import mornings
+from stocks_pipeline.cli.cooling import announce
 from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.output import Exit, complain, print_json
 from stocks_pipeline.wording import counted
@@ -89,6 +90,9 @@ def morning_outcome(found: "Settings", ask: "MorningAsk", *, quiet: bool, trigge
     asked = mornings.choose(mornings.followed(found), ask)
     write = asked if ask.reports else []
     plan = Plan(ask.day, asked, asked, write, ask.refetch, write if ask.rewrite else ())
+    announce(found, "yahoo", found.yahoo_rate)
+    if write:
+        announce(found, "model", found.llm.concurrency)
     with open_instance(found) as instance:
         return carry_out(found, instance, plan, quiet=quiet, triggered_by=triggered_by)
 

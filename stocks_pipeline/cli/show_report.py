@@ -5,6 +5,7 @@ What belongs here: choosing the report and its form, and the text for a terminal
 """
 
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.markdown import Markdown
@@ -33,8 +34,8 @@ def show_report(found: "Settings", name: str, date_text: str | None, form: str, 
     try:
         report = get_report(lake, ticker, day)
     except NoReport as error:
-        when = f" --date {day}" if day else ""
-        fail(f"{error}. Write it with: stocks run dr --tickers {ticker}{when}", Exit.FAILURE)
+        why, when = _begun(lake, ticker, day) or (str(error), f" --date {day}" if day else "")
+        fail(f"{why}. Write it with: stocks run dr --tickers {ticker}{when}", Exit.FAILURE)
     if history:
         _print_history(lake, report, as_json=form == "json")
     elif form == "json":
@@ -50,6 +51,24 @@ def show_report(found: "Settings", name: str, date_text: str | None, form: str, 
     else:
         _print_text(lake, report)
     return Exit.OK
+
+
+def _begun(lake: "Lake", ticker: str, day: date | None) -> tuple[str, str] | None:
+    """Of a ticker whose data of the morning (the newest there is) are stored: what became of its report, and the option
+    that names the morning.
+    """
+    from stocks_pipeline.defs.dr.job_book import newest_jobs
+    from stocks_pipeline.defs.dr.report_state import report_state
+
+    if day is None:
+        stored = lake.folders(f"{mornings.GROUP}/ticker-data/")
+        day = date.fromisoformat(stored[-1]) if stored else None
+    if day is None or not lake.exists(layout.ticker_data_key(day, ticker)):
+        return None
+    found = report_state(lake, day, ticker, newest_jobs(lake, day).get(ticker))
+    ended = {"none": "was never begun", "in_work": "is in work"}.get(found.state, f"{found.state}: {found.why}")
+    told = f"no report of {ticker} for {day}: its data are stored, its report {ended.replace('pending', 'waits')}"
+    return told, f" --date {day}"
 
 
 def _print_text(lake: "Lake", report: Report) -> None:

@@ -387,6 +387,20 @@ def test_no_report_says_which_there_are(stocks: Stocks, morning: morning_desk.Mo
     assert stocks("report", "DBS19")[0] == 1
 
 
+def test_no_report_says_what_became_of_it_where_its_data_are_stored(
+    stocks: Stocks, morning: morning_desk.MorningDesk
+) -> None:
+    """Never begun, or failed and why: with a date and without, and the command names the morning."""
+    morning.fetch()
+    again = f"Write it with: stocks run dr --tickers DBS19 --date {DAY}"
+    for asked in (["report", "DBS19"], ["report", "DBS19", "--date", str(DAY)]):
+        said = stocks(*asked)[2]
+        assert f"no report of DBS19 for {DAY}: its data are stored, its report was never begun. {again}" in said
+    morning.model.script = lambda subject, _: down(subject, FailureKind.PERMANENT, "refused")
+    morning.write(keys=["DBS19"])
+    assert f"its data are stored, its report failed: model DBS19: refused. {again}" in stocks("report", "DBS19")[2]
+
+
 def test_history_lists_every_execution_oldest_first(stocks: Stocks, morning: morning_desk.MorningDesk) -> None:
     """Two executions of one morning; the newest is the one shown."""
     morning.fetch()
@@ -458,6 +472,9 @@ def test_the_doctor_knows_a_spent_budget_and_a_stuck_job(stocks: Stocks, morning
     morning.clock.advance(3600.0)
     (finding,) = doctor_reports.jobs(found, morning.clock)
     assert (finding.state, "NVDA19" in finding.what, finding.do) == ("warn", True, f"stocks retry dr --date {DAY}")
+    morning.lake.write(layout.job_key(DAY, job.execution_id, "DBS19"), b'{"job_id": "rpt_')
+    (finding,) = doctor_reports.jobs(found, morning.clock)
+    assert (finding.state, finding.what.startswith("1 record cannot be read: dr/jobs/")) == ("warn", True)
 
 
 def test_the_doctor_asks_no_model_without_key_or_sandbox(stocks: Stocks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,10 @@ def test_the_failure_says_which_why_and_what_next() -> None:
     assert description is not None
     assert description.startswith("2 of 6 partitions not made: ")
     assert "k1 (transient)" in description
+    with dg.DagsterInstance.ephemeral() as instance:
+        alone = Desk(bad={"k0": down("k0")}).run(instance, ["k0"])
+    (event,) = [event for event in alone.all_events if event.is_step_failure]
+    assert str(event.step_failure_data.user_failure_data).count("1 of 1 partition not made: k0") == 1
 
 
 def test_an_exception_of_the_domain_can_be_classified() -> None:

@@ -11,9 +11,13 @@ from typer.testing import CliRunner
 
 from stocks_pipeline.cli.app import app
 from stocks_pipeline.cli.desk import open_instance
+from stocks_pipeline.cli.mornings import MorningAsk
+from stocks_pipeline.cli.output import Exit
+from stocks_pipeline.cli.precompute import answer
 from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out
 from stocks_pipeline.settings import Settings
-from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, MorningDesk, morning
+from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, MorningDesk, down, morning
 
 __all__ = ["morning"]
 
@@ -58,6 +62,19 @@ def test_the_answer_has_exactly_the_seeds_keys(morning: MorningDesk, found: Sett
         run = instance.get_run_by_id(body["execution_arn"])
     assert run is not None
     assert run.job_name == "dr_reports"
+
+
+def test_a_rewrite_that_failed_is_answered_as_such(morning: MorningDesk, found: Settings) -> None:
+    """The reports of before stand, none of this execution is there: 500, failed, and the counts say both."""
+    morning.fetch()
+    morning.write()
+    morning.clock.advance(60)
+    morning.model.script = lambda subject, _: down(subject, FailureKind.AUTH, "401")
+    outcome = carried_out(morning, found, Plan(DAY, ACTIVE, (), ACTIVE, rewrite=ACTIVE, kind="precompute"))
+    told = answer(outcome, MorningAsk(DAY, rewrite=True), "manual", [])
+    assert (told["statusCode"], outcome.code) == (500, Exit.FAILURE)
+    assert told["body"]["message"] == ("Precompute workflow failed: 0 of 3 reports are written; 3 older ones stand")
+    assert (told["result"]["whole"], sum(told["result"]["pending"].values())) == (False, 3)
 
 
 def test_what_a_person_asked_for_is_on_the_run_and_the_records(morning: MorningDesk, found: Settings) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stocks_pipeline.cli.cooling import lasting, wait_out
+from stocks_pipeline.cli.cooling import lasting, tell, wait_out
 from stocks_pipeline.upstream.limits import Rate, SharedLimiter, open_limiter
 from stocks_pipeline_tests.fakes import FakeClock
 
@@ -32,6 +32,20 @@ def test_a_cool_down_is_told_and_waited_out(
     assert "Waiting 2 min 41 s" in said
     assert limiter.cooling_s() == 0.0
     assert sum(clock.slept) == pytest.approx(161.0)
+
+
+def test_a_run_says_beforehand_that_it_will_wait_and_does_not_wait_for_what_is_stored(
+    limiter: SharedLimiter, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, no moment; without a cool-down not even that."""
+    tell("yahoo", limiter, clock)
+    assert capsys.readouterr().err == ""
+    limiter.cool_down(161.0, "429")
+    tell("yahoo", limiter, clock)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("yahoo refused too many calls: no process of this desk asks it before 02:02:41 UTC.")
+    assert "waits 2 min 41 s" in said
+    assert clock.slept == []
 
 
 def test_one_that_is_prolonged_meanwhile_is_waited_for_as_well(limiter: SharedLimiter, clock: FakeClock) -> None:

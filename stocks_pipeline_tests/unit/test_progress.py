@@ -9,9 +9,13 @@ from stocks_pipeline.cli.progress import Watcher
 from stocks_pipeline_tests.fakes import FakeClock
 
 
-def event(kind: str, name: str = "", rows: int | None = None, batches: list[int] | None = None) -> Any:
+def event(
+    kind: str, name: str = "", rows: int | None = None, batches: list[int] | None = None, reused: str = ""
+) -> Any:
     """As much of a Dagster event as the watcher looks at."""
     metadata: dict[str, Any] = {} if rows is None else {"dagster/partition_row_count": SimpleNamespace(value=rows)}
+    if reused:
+        metadata["reused_from"] = SimpleNamespace(value=reused)
     if batches is not None:
         metadata["selected_batches"] = SimpleNamespace(value=batches)
     made = SimpleNamespace(materialization=SimpleNamespace(metadata=metadata))
@@ -34,6 +38,16 @@ def test_rows_stand_in_the_order_of_the_stages() -> None:
         watch(event("ASSET_MATERIALIZATION_PLANNED", name))
     rows = [(task.description, task.total) for task in watch.progress.tasks]
     assert rows == [("symbols", 1), ("symbol_batches", 1), ("raw_prices", 7), ("daily_prices", 1)]
+
+
+def test_what_a_failing_run_only_logs_again_does_not_count() -> None:
+    """Of two expected one is made and one taken from the lake; one between them keeps the colour of an earlier run."""
+    watch = watcher(FakeClock())
+    watch.expect("ticker_data", 2)
+    for reused in ("", "dr/ticker-data/2025-12-05/DBS19.parquet", "0b7c4a9e-97b3-4c3e-a3d8-0d6f5d0c2f11"):
+        watch(event("ASSET_MATERIALIZATION", "ticker_data", reused=reused))
+    (row,) = watch.progress.tasks
+    assert (row.completed, row.total) == (2, 2)
 
 
 def test_each_row_shows_its_own_time() -> None:

@@ -165,6 +165,14 @@ def test_the_views_of_a_morning_show_what_is_in_the_lake(lake: Lake, warehouse: 
         check_morning(other)
 
 
+def test_a_damaged_job_record_hides_no_other(lake: Lake, warehouse: Warehouse) -> None:
+    """A file cut short, one of another kind and an empty one are no rows, and no error."""
+    fill_morning(lake)
+    for name, body in (("A19", b'{"job_id": "rpt_'), ("B19", b"{}"), ("C19", b"")):
+        lake.write(layout.job_key(FRI, "exec-1", name), body)
+    assert rows(warehouse, "SELECT symbol FROM jobs") == [("NVDA19",)]
+
+
 def test_the_views_of_a_morning_show_the_same_from_files_read_whole(
     lake: Lake, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
