@@ -108,7 +108,9 @@ VIEWS: Final[dict[str, Any]] = {
             _EXECUTION,
             _field("report_text", pa.string(), "The report, as Markdown"),
             _field(
-                "report_json", pa.string(), "The stored payload without its chart_base64: text, scores, facts, evidence"
+                "report_json",
+                pa.string(),
+                "The stored payload without chart_base64: text, scores, facts, evidence, verdict",
             ),
             _field("chart_key", pa.string(), "Lake key of the chart, a PNG"),
             _field("pdf_key", pa.string(), "Lake key of the PDF; missing where none could be set"),
