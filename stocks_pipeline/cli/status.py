@@ -44,20 +44,23 @@ def show_status(
     """Print the last runs and whether the newest day is whole; with a day, that day and morning in full."""
     if not (found.dagster_home / "dagster.yaml").exists():
         if day_text:
-            session_named(day_text, markets[0])
+            _day_named(day_text, markets)
         return _nothing(found, as_json=as_json)
     with open_instance(found) as instance:
         lake = lake_of(found)
         morning = _morning(found, instance, lake, day_text)
-        only_dr = day_text is not None and morning is not None and not _is_session(day_text, markets[0])
-        day = None if day_text is None or only_dr else session_named(day_text, markets[0])
+        day = None if day_text is None else _day_named(day_text, markets)
         runs = [] if day_text else last_runs(instance, last)
-        reports = [] if only_dr else _days(instance, lake, markets, day)
+        reports = _days(instance, lake, [m for m in markets if day is None or _is_session(day, m)], day)
     if as_json:
         days = [{**r.to_dict(), "headline": r.headline(), "next": _commands(r)} for r in reports]
         begun = [morning] if morning else []
         told = [{**m.to_dict(), "headline": m.headline(), "next": _commands(m)} for m in begun]
         print_json({**({} if day_text else {"runs": [asdict(run) for run in runs]}), "days": days, "mornings": told})
+    elif day is not None and not reports and morning is None:
+        near = max(market.calendar().previous_session(day) for market in markets)
+        say(f"No market has a session on {day}; {near} is the one before it. Its morning was not begun.")
+        print_next([("begin it", f"stocks run dr --date {day}")])
     elif not reports and not runs and morning is None:
         return _nothing(found, as_json=False)
     else:
@@ -96,8 +99,19 @@ def _morning(
     return morning_report(instance, lake, begun[-1], [t.dr for t in followed(found) if t.active])
 
 
-def _is_session(day_text: str, market: "Market") -> bool:
-    return market.calendar().is_session(date.fromisoformat(day_text)) is not False
+def _day_named(text: str, markets: Sequence["Market"]) -> date:
+    """The session or morning that `--date` means. Saturday is a morning; a holiday of one market, a day of another."""
+    from stocks_pipeline.cli.mornings import morning_named
+
+    try:
+        trading = [market for market in markets if _is_session(date.fromisoformat(text), market)]
+    except ValueError:  # no date: whoever reads it says so
+        trading = []
+    return session_named(text, trading[0]) if trading else morning_named(text)
+
+
+def _is_session(day: date, market: "Market") -> bool:
+    return market.calendar().is_session(day) is not False
 
 
 def last_runs(instance: "dg.DagsterInstance", last: int) -> list[RunRow]:

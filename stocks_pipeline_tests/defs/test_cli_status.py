@@ -6,9 +6,12 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.cli.day_report import DayReport, day_report
+from stocks_pipeline.cli.desk import all_markets, open_instance
 from stocks_pipeline.cli.foreground import Foreground
-from stocks_pipeline.cli.status import last_runs
+from stocks_pipeline.cli.output import Exit
+from stocks_pipeline.cli.status import last_runs, show_status
 from stocks_pipeline.defs.operations.dead_runs import WORKER_TAG
+from stocks_pipeline.settings import Settings
 from stocks_pipeline_tests.fake_feed import codes, refused
 from stocks_pipeline_tests.market_desk import DAY, MARKET, market_desk
 
@@ -139,6 +142,22 @@ def test_runs_are_listed_newest_first_with_the_partitions_they_turned_red(tmp_pa
     assert {(row.date, row.triggered_by) for row in rows} == {(str(DAY), "a test")}
     assert [row.failed_partitions for row in rows] == [[], [f"asx/raw_prices {DAY}|1"], []]
     assert all(row.started and row.started.endswith("+00:00") and row.seconds is not None for row in rows)
+
+
+def test_a_day_without_sessions_may_be_a_morning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A02: Saturday has a morning and no session; on a market's holiday the other one is told."""
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path))
+    found = Settings.load()
+    with open_instance(found):
+        pass
+    assert show_status(found, all_markets(), "2025-12-06", 5, as_json=False) is Exit.OK
+    said = capsys.readouterr().out
+    assert "No market has a session on 2025-12-06; 2025-12-05 is the one before it." in said
+    assert "stocks run dr --date 2025-12-06" in said
+    assert show_status(found, all_markets(), "2025-12-26", 5, as_json=False) is Exit.OK
+    assert capsys.readouterr().out.startswith("US 2025-12-26 is not there"), "Boxing Day in Sydney"
 
 
 def test_last_limits_the_list(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_help_of_each_command_teaches(stocks: Callable[..., tuple[int, str, str]
         (["retry", "asx/raw_prices", "--date", DAY], "--date", "stocks run asx --date 2025-12-05"),
         (["retry", "asx/raw_prices"], "--date", ""),
         (["status", "--last", "0"], "--last", "greater than or equal to 1"),
-        (["status", "--date", "2025-12-25"], "--date", "2025-12-24"),
+        (["status", "--date", "2025-12-07"], "--date", "2025-12-06 is the one before it"),
         (["sql", "DROP VIEW daily_prices"], "DROP", "SELECT"),
         (["sql", "SELECT nope FROM daily_prices"], "nope", "close"),
         (["sql", "SELECT 1; SELECT 2"], "one statement", ""),
