@@ -36,12 +36,13 @@ def validate(
     beside: Annotated[
         bool, typer.Option("--beside", help="A session beside the day's own, also of every symbol.")
     ] = False,
-    anew: Annotated[bool, typer.Option("--anew", help="Replace the day's own session.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Replace the day's own session; it is kept beside.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check the stored us prices of a day against a second vendor, within what its plan allows a minute.
 
-    Without symbols it is the day's own session: asked again, it goes on where it stopped and asks for nothing twice.
+    Without symbols it is the day's own session: asked again, it goes on where it stopped and asks for nothing twice;
+    while another run is at it, it waits. A symbol whose own prices were fetched again since is asked for again.
     Given symbols are a session beside it, new every time, which changes nothing of the day's; so is --beside, for
     every symbol over other days or by another profile.
 
@@ -106,7 +107,8 @@ def results(
 
 @validation.command()
 def retry(date: Session = None, session: Id = None, as_json: Json = False) -> None:
-    """Exactly what has no verdict yet: batches that failed or wait, symbols that could not be checked. Then the sum.
+    """Exactly what has no verdict on the prices that are stored now: batches that failed or wait, symbols that could not
+    be checked, and those whose own prices were fetched again since. Then the sum.
 
     For example:
 

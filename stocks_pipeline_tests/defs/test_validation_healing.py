@@ -95,7 +95,7 @@ def test_a_price_that_is_still_to_come_is_waited_for(desk: ValidationDesk) -> No
     found = results(desk)
     assert (found["S05"].status, found["S06"].status) == (Status.DEFERRED, Status.FAILED)
     assert "503 from chart" in found["S05"].message
-    assert f"stocks retry us/raw_prices --date {DAY}" in found["S05"].message
+    assert f"stocks retry us/raw_prices --date {DAY} --pending" in found["S05"].message
     assert waits(desk.lake, DAYS_OWN, desk.session())
     desk.stock(SYMBOLS, spoilt={"S03": 1.05, "S09": 1.05})
     desk.vendor.asked = []

@@ -57,8 +57,7 @@ class OwnPrices:
         if bars is not None and pc.any(pc.equal(bars.column("session"), pa.scalar(self.day, pa.date32()))).as_py():
             return None
         why = self._to_come.get(symbol)
-        heal = f"stocks retry {self.market}/raw_prices --date {self.day}"
-        return why and f"our own price of {self.day} is still to come ({why}); fetch it with: {heal}"
+        return why and f"our own price of {self.day} is still to come: {why}"
 
     @cached_property
     def _table(self) -> Any | None:
@@ -71,14 +70,16 @@ class OwnPrices:
 
     @cached_property
     def _to_come(self) -> Mapping[str, str]:
-        """Symbols that another fetch may bring, each with what came between."""
+        """Symbols that another fetch may bring, each with what came between, and the command that fetches it."""
+        heal = f"fetch it with: stocks retry {self.market}/raw_prices --date {self.day}"
         plan, found = stored_plan(self.lake, self.market, self.day), dict[str, str]()
         for batch in plan.batches if plan else ():
             state = load_batch(self.lake, layout.raw_key(self.market, self.day, batch.batch_number), batch.symbols)
             if state is None:
-                found |= dict.fromkeys(batch.symbols, f"batch {batch.batch_number} is missing")
+                found |= dict.fromkeys(batch.symbols, f"batch {batch.batch_number} is missing; {heal}")
             elif state.outcomes:  # a file without any cannot tell
                 failed = {symbol: state.outcomes[symbol].message for symbol in pending(state.outcomes.values())}
                 absent = [symbol for symbol in batch.symbols if symbol not in state.outcomes]
-                found |= failed | dict.fromkeys(absent, "not asked for yet")
+                why = failed | dict.fromkeys(absent, "not asked for yet")
+                found |= {symbol: f"{said}; {heal} --pending" for symbol, said in why.items()}
         return found
