@@ -125,7 +125,7 @@ class SessionView:
         found, steps, chosen = self.document, [], which(self.place)
         for wait in self.waits:
             when, _, command = wait.step.rpartition(": ")
-            steps.append((f"{counted(len(wait.symbols), 'symbol')} wait: {wait.why}. {when}", command))
+            steps.append((f"{counted(len(wait.symbols), 'symbol')} wait. {when}", command))
         if found["failed_symbols"]:
             steps.append(("what differs, symbol by symbol", f"stocks validation results {chosen} --status failed"))
         if found["harmless_count"]:

@@ -84,7 +84,7 @@ def validated(found: "Settings", ask: Ask, *, quiet: bool) -> Outcome:
     refuse_question(lake, ask)
     refuse_settings(lake, SessionPlace(MARKET, ask.day))
     outcome = Outcome()
-    with desk.open_instance(found) as instance, _stages(instance, lake, quiet) as (stages, watch):
+    with desk.open_instance(found) as instance, _stages(instance, lake, ask.day, quiet) as (stages, watch):
         with suppress(KeyboardInterrupt):
             if ask.beside:
                 outcome.stages.append(stages.stage("validation_adhoc", {}, ask.config()))
@@ -126,8 +126,9 @@ def retry_validation(day_text: str | None, session_text: str | None, *, as_json:
     with (
         desk.open_instance(found) as instance,
         suppress(KeyboardInterrupt),
-        _stages(instance, lake, as_json) as (stages, watch),
+        _stages(instance, lake, place.day, as_json) as (stages, watch),
     ):
+        watch.place = place
         watch.expect(len(numbers), symbols)
         if place.adhoc:
             config = _config("validation_adhoc", {"date": str(place.day), "session": place.adhoc})
@@ -160,6 +161,7 @@ def _announce(session: "Session") -> None:
 def _stages(
     instance: "dg.DagsterInstance",
     lake: "Lake",
+    day: date,
     quiet: bool,  # noqa: FBT001 - whether anything is shown
 ) -> Iterator[tuple["Stages", "Watcher"]]:
     """What runs the stages, and what watches them; dead runs and their sessions are ended first."""
@@ -177,7 +179,7 @@ def _stages(
     reap(instance)
     reap_sessions(instance, lake, clock, clock.time() - MEMORY_S)
     repository = defs().get_repository_def()
-    with watching(errors, quiet=quiet) as watch:
+    with watching(errors, lake, day, quiet=quiet) as watch:
 
         def seen(entry: "dg.EventLogEntry") -> None:
             if FOLLOWS in entry.user_message:

@@ -6,9 +6,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from rich.progress import Progress
 
 from stocks_pipeline.cli.show_validation import SessionView
+from stocks_pipeline.cli.validation_progress import Watcher
 from stocks_pipeline.defs.us.waiting import meaning
+from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, checks, down, their_bars, validation_desk
@@ -40,7 +43,7 @@ def failed_step(result: Any) -> str:
 @pytest.mark.parametrize(
     ("kind", "said", "why", "step"),
     [
-        (FailureKind.TRANSIENT, "503: try later", "the vendor does not answer", f"When it does again: {RETRY}"),
+        (FailureKind.TRANSIENT, "503: try later", "the vendor does not answer", f"When it answers again: {RETRY}"),
         (FailureKind.AUTH, "401: no such key", "refuses the key", f"Set STOCKS_TWELVE_DATA_API_KEY, then: {RETRY}"),
         (FailureKind.QUOTA_DAY, "800 of 800 are used", "the day's credits are spent", "After 00:00 UTC"),
     ],
@@ -77,7 +80,17 @@ def test_what_was_compared_is_told_while_the_rest_waits(desk: ValidationDesk) ->
     view = SessionView.of(desk.lake, PLACE)
     ((label, command),) = view.steps()
     assert command == RETRY
-    assert "16 symbols wait: the day's credits are spent. After 00:00 UTC" in label
+    assert label.startswith("16 symbols wait. After 00:00 UTC")
+
+
+def test_what_ended_the_newest_run_is_the_reason_for_all(desk: ValidationDesk) -> None:
+    """Batches that failed yesterday wait for today's key as the others do: one reason, one thing to do."""
+    desk.vendor.script = lambda _s, _n: down()
+    desk.check()
+    desk.vendor.script = lambda _s, _n: down(FailureKind.AUTH, "401: apikey is incorrect. You can get one at …")
+    desk.check()
+    (wait,) = SessionView.of(desk.lake, PLACE).waits
+    assert (len(wait.symbols), wait.why) == (24, "the vendor refuses the key (401: apikey is incorrect)")
 
 
 def test_a_disagreement_is_an_error_also_while_others_wait(desk: ValidationDesk) -> None:
@@ -154,3 +167,14 @@ def test_a_session_beside_names_itself(desk: ValidationDesk) -> None:
     desk.vendor.script = lambda _s, _n: down(FailureKind.QUOTA_DAY, "800 of 800 are used")
     result = desk.adhoc(symbols=["S01"])
     assert failed_step(result) == f"After 00:00 UTC: stocks validation retry --session {result.run_id[:8]}"
+
+
+def test_the_progress_counts_credits_of_calls_that_failed(desk: ValidationDesk) -> None:
+    """The vendor is down: no batch is done, and the credits are spent all the same; earlier ones are not counted."""
+    desk.check(range(1))
+    watch = Watcher(Progress(disable=True), plan_named("basic8"), 60.0, desk.lake, DAY, desk.clock.time() + 1)
+    watch.place = PLACE
+    assert watch.note() == "0 credits used"
+    desk.vendor.script = lambda _s, _n: down()
+    desk.check(range(1, 3))
+    assert watch.note() == "16 credits used"

@@ -52,6 +52,15 @@ def calls_of(lake: Lake, place: SessionPlace) -> list[Charged]:
     return _read(lake, lake.list(place.calls))
 
 
+def credits_since(lake: Lake, place: SessionPlace, at: float, known: dict[str, int]) -> int:
+    """Credits that the session spent since then (seconds since 1970); `known` is what an earlier call has read."""
+    for key in lake.list(place.calls):
+        if key not in known:
+            call = json.loads(lake.read(key))
+            known[key] = int(call["credits"]) if call["at_s"] >= at else 0
+    return sum(known.values())
+
+
 def calls_beside(lake: Lake, place: SessionPlace, mine: Iterable[Charged]) -> list[Charged]:
     """The calls of all other sessions on the UTC days on which this one's were sent: they share the credits."""
     days = {datetime.fromtimestamp(call.at, UTC).date() for call in mine}

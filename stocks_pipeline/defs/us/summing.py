@@ -96,7 +96,11 @@ def _sentence(session: Session, results: Sequence[SymbolResult], waits: Sequence
     told = f" ({', '.join(f'{n} {cause}' for cause, n in causes.most_common())})" if causes else ""
     harmless = sum(r.harmless for r in results)
     unchecked = [r.symbol for r in results if r.status is Status.ERROR]
-    parts = [f"{sum(r.status is Status.PASSED for r in results)} of {counted(session.total_symbols, 'symbol')} agree"]
+    total = counted(session.total_symbols, "symbol")
+    known = any(r.status.checked for r in results) or not session.total_symbols
+    parts = [
+        f"{sum(r.status is Status.PASSED for r in results)} of {total} agree" if known else f"None of {total} compared"
+    ]
     parts += [f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not{told}"] if bad else []
     parts += [f"{harmless} by the dividend basis only, which is harmless"] if harmless else []
     parts += [f"{len(unchecked)} could not be checked ({some(unchecked, 3)})"] if unchecked else []

@@ -42,17 +42,15 @@ def which(place: SessionPlace) -> str:
 
 
 def waits_of(place: SessionPlace, session: Session, results: Iterable[SymbolResult]) -> tuple[Wait, ...]:
-    """Who waits, by reason, the most symbols first."""
+    """Who waits, by reason, the most symbols first. What ended the newest run comes before what failed earlier."""
     had = {result.symbol: result for result in results}
-    stopped = next(
-        (b.error_message for b in session.batches if b.status is State.PENDING and _ends(b.error_message)), ""
-    )
+    put_back = (batch.error_message for batch in session.batches if batch.status is State.PENDING)
+    stopped = next(filter(_ends, put_back), None)
     texts: dict[str, list[str]] = {}
     for batch in session.batches:
-        text = batch.error_message or (stopped if batch.status is State.PENDING else "") or ""
         for symbol in batch.symbols:
             if symbol not in had:
-                texts.setdefault(text, []).append(symbol)
+                texts.setdefault(stopped or batch.error_message or "", []).append(symbol)
             elif had[symbol].status is Status.DEFERRED:
                 texts.setdefault(had[symbol].message, []).append(symbol)
     return grouped(place, texts)
@@ -81,15 +79,15 @@ def meaning(place: SessionPlace, text: str) -> tuple[str, str]:
     retry = f"stocks validation retry {which(place)}"
     written = WRITTEN.fullmatch(text)
     kind, why = (written["kind"], written["what"]) if written else ("", text)
-    why = _SUBJECT.sub("", why, count=1) or NOT_ASKED
     setting = _SETTING.search(why)
+    why = _SUBJECT.sub("", why, count=1).partition(". ")[0] or NOT_ASKED
     if why.startswith("limits: "):
         return why, f"Mend that, then: {retry}"
     if kind == FailureKind.QUOTA_DAY and setting:
         return why.partition(": set ")[0], f"Set {setting[1]}, then: {retry}"
     itself = "" if place.adhoc else " it goes on by itself (the chain), or"
     refused = "no key is set" if why.startswith("no key") else f"the vendor refuses the key ({why})"
-    silent = f"the vendor does not answer ({why})", f"When it does again: {retry}"
+    silent = f"the vendor does not answer ({why})", f"When it answers again: {retry}"
     known = {
         FailureKind.QUOTA_DAY: ("the day's credits are spent", f"After 00:00 UTC{itself}: {retry}"),
         FailureKind.AUTH: (refused, f"Set STOCKS_TWELVE_DATA_API_KEY, then: {retry}"),
