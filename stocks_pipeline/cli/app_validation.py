@@ -107,8 +107,10 @@ def results(
 
 @validation.command()
 def retry(date: Session = None, session: Id = None, as_json: Json = False) -> None:
-    """Exactly what has no verdict on the prices that are stored now: batches that failed or wait, symbols that could not
-    be checked, and those whose own prices were fetched again since. Then the sum.
+    """Exactly what has no verdict on the prices that are stored now, then the sum.
+
+    That is batches that failed or wait, symbols that could not be checked, and those whose own prices were fetched
+    again since.
 
     For example:
 
