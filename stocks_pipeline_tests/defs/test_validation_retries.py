@@ -93,7 +93,7 @@ def test_what_a_person_healed_meanwhile_is_not_tried(desk: ValidationDesk) -> No
 
 
 def test_a_spent_day_is_gone_on_with_tomorrow(desk: ValidationDesk) -> None:
-    """D30: not a quarter of an hour later, which would be in vain, but once after 00:00 UTC: what waits is asked for
+    """D40: not a quarter of an hour later, which would be in vain, but once after 00:00 UTC: what waits is asked for
     and nothing else, and the session completes; then there is nothing to go on with.
     """
     desk.vendor.script = lambda _s, number: down(FailureKind.QUOTA_DAY, "no credits left today") if number else None
