@@ -1,30 +1,12 @@
-"""What the sandbox's model can say: sentences by section, each with the facts it needs.
+"""What the sandbox's model can say in English: sentences by section, each with the facts it needs.
 
-What belongs here: the sentences. What does not: which of them are said (chat_writer.py). They keep to the rules that
-every prompt of ours sets: values only as {placeholders}, no digit, no number word, a word for what the value is in the
-same sentence, and a direction only where the facts have one. What a takeaway says is not said again below it.
+What belongs here: the sentences. What does not: which of them are said (chat_writer.py), and Thai (chat_lines_th.py).
+They keep to the rules that every prompt of ours sets: values only as {placeholders}, no digit, no number word, a word
+for what the value is in the same sentence, and a direction only where the facts have one. What a takeaway says is not
+said again below it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing to say in one of several ways.
-
-    Attributes:
-        needs: The facts of which all must be there.
-        tones: Ways to say it by tone: `up`, `down` and `flat` of the sign of `by`, `high`, `low` and `mid` of its
-            `band`, or `any`. A tone that is not listed is not said.
-        by: The fact that sets the tone; none: `any`.
-        band: Below the first number is `low`, above the second `high`.
-    """
-
-    needs: tuple[str, ...]
-    tones: Mapping[str, tuple[str, ...]]
-    by: str = ""
-    band: tuple[float, float] | None = None
+from stocks_pipeline.sandbox.chat_phrases import Line, Phrases
 
 
 def _vs_average(length: str, words: str) -> Line:
@@ -228,7 +210,17 @@ HEADLINES = tuple(
 )
 NO_INFERENCE = Line((), {"any": ("Headlines are quoted as they were published and are not evidence of value.",)})
 
-TAKEAWAYS = (CLOSE, QUARTER_YEAR, LONG, RSI, TURNOUT)
-TREND = (PREVIOUS, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP)
-MOMENTUM = (RSI, RSI_RANK, MACD, VOLUME, TURNOUT, ATR)
-RISKS = (VOLATILITY, DRAWDOWN, BREAKDOWN, PEER, DIVIDEND)
+ENGLISH = Phrases(
+    takeaways=(CLOSE, QUARTER_YEAR, LONG, RSI, TURNOUT),
+    close_only=CLOSE_ONLY,
+    thin=THIN,
+    undecided=UNDECIDED,
+    trend=(PREVIOUS, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP),
+    no_trend=NO_TREND,
+    momentum=(RSI, RSI_RANK, MACD, VOLUME, TURNOUT, ATR),
+    no_momentum=NO_MOMENTUM,
+    risks=(VOLATILITY, DRAWDOWN, BREAKDOWN, PEER, DIVIDEND),
+    general=GENERAL,
+    headlines=HEADLINES,
+    no_inference=NO_INFERENCE,
+)

@@ -1,20 +1,22 @@
 """The sandbox's model: what it reads in a prompt and what it writes about it.
 
-What belongs here: finding the facts in the messages, choosing sentences, and the ways in which a model's text goes
-wrong. What does not: the sentences (chat_lines.py) and the wire (openrouter.py). The same prompt always gives the same
-text; another ticker or another session gives other turns of phrase.
+What belongs here: finding facts and language in the messages, choosing sentences, and the ways in which a model's text
+goes wrong. What does not: the sentences (chat_lines.py, chat_lines_th.py) and the wire (openrouter.py). The same prompt
+always gives the same text; another ticker or another session gives other turns of phrase.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stocks_pipeline.sandbox import chat_lines as lines
 from stocks_pipeline.sandbox.chance import number
-from stocks_pipeline.sandbox.chat_lines import Line
+from stocks_pipeline.sandbox.chat_lines import ENGLISH
+from stocks_pipeline.sandbox.chat_lines_th import THAI
+from stocks_pipeline.sandbox.chat_phrases import Line, Phrases
 
 _FACT = re.compile(r"""^[\s*•"'`{|-]*([a-z][a-z0-9_]{1,40})["'`}]*\s*[:=|]\s*["']?([^\n|"]*)""", re.MULTILINE)
+_IN_THAI = re.compile(r"(?i)\b(?:language\W{1,3}|in |write )thai\b")
 _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+")
 _SUBJECTS = ("ticker", "yahoo_symbol")
 _SUBJECT_LIKE = re.compile(r"(?i)\bticker\W{1,4}([A-Z0-9][A-Z0-9.^=-]{0,19})")
@@ -26,6 +28,7 @@ class Prompt:
 
     facts: Mapping[str, str]
     names: tuple[str, ...]
+    phrases: Phrases = ENGLISH
 
     def value(self, fact: str) -> float | None:
         """The number a fact shows; None where it is no number or absent."""
@@ -49,7 +52,7 @@ class Draft:
         return {name: value for name, value in vars(self).items() if name != "dropped" and name not in self.dropped}
 
 
-def read_prompt(messages: Iterable[Mapping[str, Any]]) -> Prompt:
+def read_prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
     """The facts of the user's messages: lines `name: value`, `name = value` or `| name | value |`."""
     text = "\n".join(_text_of(message) for message in messages if message.get("role") == "user")
     facts: dict[str, str] = {}
@@ -57,7 +60,8 @@ def read_prompt(messages: Iterable[Mapping[str, Any]]) -> Prompt:
         facts.setdefault(name, value.strip().rstrip(",").strip())
     names = [facts[name] for name in _SUBJECTS if facts.get(name)]
     names += [] if names else _SUBJECT_LIKE.findall(text)[:1]
-    return Prompt(facts, tuple(names))
+    told = "\n".join(_text_of(message) for message in messages if message.get("role") == "system")
+    return Prompt(facts, tuple(names), THAI if _IN_THAI.search(told) else ENGLISH)
 
 
 def _text_of(message: Mapping[str, Any]) -> str:
@@ -70,15 +74,15 @@ def _text_of(message: Mapping[str, Any]) -> str:
 
 def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, Any]:
     """The answer to a prompt, spoilt by the named faults."""
-    say = _Speaker(prompt, seed).say
+    say, known = _Speaker(prompt, seed).say, prompt.phrases
     draft = Draft(
         stance=_stance(prompt),
-        key_takeaways=_takeaways(say),
-        price_and_trend=" ".join(_trend(say, short=not prompt.facts.get("sma_200"))),
-        momentum_and_volume=" ".join(say("momentum", lines.MOMENTUM) or say("momentum", (lines.NO_MOMENTUM,))),
-        risks=say("risks", lines.RISKS)[:4] + say("risks", (lines.GENERAL,)),
-        news=" ".join(headlines + say("news", (lines.NO_INFERENCE,)))
-        if (headlines := say("news", lines.HEADLINES))
+        key_takeaways=_takeaways(say, known),
+        price_and_trend=" ".join(_trend(say, known, short=not prompt.facts.get("sma_200"))),
+        momentum_and_volume=" ".join(say("momentum", known.momentum) or say("momentum", (known.no_momentum,))),
+        risks=say("risks", known.risks)[:4] + say("risks", (known.general,)),
+        news=" ".join(headlines + say("news", (known.no_inference,)))
+        if (headlines := say("news", known.headlines))
         else None,
     )
     for name in faults:
@@ -87,14 +91,14 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
     return draft.to_json()
 
 
-def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]]) -> list[str]:
-    said = say("take", lines.TAKEAWAYS) or say("take", (lines.CLOSE_ONLY,))
-    return said if len(said) > 1 else [*said, *say("take", (lines.THIN, lines.UNDECIDED))]
+def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]], known: Phrases) -> list[str]:
+    said = say("take", known.takeaways) or say("take", (known.close_only,))
+    return said if len(said) > 1 else [*said, *say("take", (known.thin, known.undecided))]
 
 
-def _trend(say: Callable[[str, tuple[Line, ...]], list[str]], *, short: bool) -> list[str]:
-    said = say("trend", lines.TREND) or say("trend", (lines.NO_TREND,))
-    return [*said, *say("trend", (lines.THIN,))] if short else said
+def _trend(say: Callable[[str, tuple[Line, ...]], list[str]], known: Phrases, *, short: bool) -> list[str]:
+    said = say("trend", known.trend) or say("trend", (known.no_trend,))
+    return [*said, *say("trend", (known.thin,))] if short else said
 
 
 class _Speaker:

@@ -19,8 +19,10 @@ from stocks_pipeline.domain.reports.facts import Fact, FactSheet, Unit, build_fa
 from stocks_pipeline.domain.reports.placeholders import inject
 from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.tickers import Ticker
-from stocks_pipeline.sandbox import chat_lines, chat_writer
-from stocks_pipeline.sandbox.chat_lines import Line
+from stocks_pipeline.sandbox import chat_writer
+from stocks_pipeline.sandbox.chat_lines import ENGLISH
+from stocks_pipeline.sandbox.chat_lines_th import THAI
+from stocks_pipeline.sandbox.chat_phrases import Line
 from stocks_pipeline_tests.report_cases import SESSION, TICKER, walk
 from stocks_pipeline_tests.sandbox_server import SandboxRefused, SandboxServer
 
@@ -65,12 +67,8 @@ def written(found: Any) -> dict[str, Any]:
 
 
 def every_line() -> list[Line]:
-    return [
-        line
-        for value in vars(chat_lines).values()
-        for line in (value if isinstance(value, tuple) else (value,))
-        if isinstance(line, Line)
-    ]
+    sections = [*vars(ENGLISH).values(), *vars(THAI).values()]
+    return [line for section in sections for line in (section if isinstance(section, tuple) else (section,))]
 
 
 def test_no_sentence_has_a_number_or_a_fact_that_it_does_not_need() -> None:
@@ -84,14 +82,14 @@ def test_no_sentence_has_a_number_or_a_fact_that_it_does_not_need() -> None:
 
 def test_the_prose_fits_our_own_rules() -> None:
     """The answer to our prompt becomes a narrative without a flaw, with news and without, thin history included."""
-    for news in (False, True):
+    for news, language in ((False, "en"), (True, "en"), (False, "th"), (True, "th")):
         for numbers in (NUMBERS, {"return_1d": 0.0, "rsi_14": 20.0, "volume_ratio": 2.0, "macd_histogram": 0.2}):
             given = sheet(news=news, **numbers)
-            answer = chat_writer.write(chat_writer.read_prompt(messages(given)), 1)
+            answer = chat_writer.write(chat_writer.read_prompt(messages(given, language=language)), 1)
             draft, flaws = read_answer(answer, has_news=news)
             assert flaws == ()
             assert draft is not None
-            narrative, flaws = inject(draft, given)
+            narrative, flaws = inject(draft, given, language=language)
             assert flaws == ()
             assert narrative is not None
             assert len(narrative.evidence) >= 12

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks_pipeline.domain.reports.answer import POINT_LENGTH, SECTION_LENGTH, Flaw, read_answer, response_format
+from stocks_pipeline.domain.reports.prose import language_flaw
 from stocks_pipeline_tests.report_cases import ANSWER
 
 _JSON = st.recursive(
@@ -103,3 +104,20 @@ def test_the_schema_is_strict() -> None:
     assert schema["required"] == list(schema["properties"]) == list(ANSWER)
     assert schema["additionalProperties"] is False
     assert response_format()["json_schema"]["strict"] is True
+
+
+@pytest.mark.parametrize(
+    ("language", "texts", "wrong"),
+    [
+        ("th", ["ราคาปิดอยู่ที่ {close}", "RSI {rsi_14}"], False),
+        ("th", ["The closing price is {close}, ราคาปิด"], True),
+        ("th", ["The close is {close}."], True),
+        ("th", ["{close} {rsi_14}"], False),
+        ("en", ["The close is {close}."], False),
+    ],
+)
+def test_a_thai_report_is_written_in_thai(language: str, texts: list[str], *, wrong: bool) -> None:
+    """By its own letters, not those of placeholders; most may be RSI and the like; no letters, no verdict."""
+    found = language_flaw(texts, language)
+    assert (found is not None) == wrong
+    assert found is None or found.kind == "language"

@@ -184,7 +184,7 @@ def test_every_fault_is_listed_with_its_place() -> None:
 def test_thai_prose() -> None:
     """Thai letters stand in a Thai report only; Thai digits, number words and units are refused, look-alikes pass."""
     good = "ราคาปิด {close} สามารถ สัมพันธ์ กับ หุ้นสามัญ"
-    assert _kinds(good, "th") == set()
+    assert _kinds(good, "th") == {("language", "answer")}  # the other sections are English
     assert ("hidden", "price_and_trend") in _kinds(good, "en")
     for bad, kind in (("ราคา ๘๗", "number"), ("สองเท่า", "number"), ("ร้อยละ", "unit"), ("{close} บาท", "unit")):
         assert (kind, "price_and_trend") in _kinds(bad, "th")

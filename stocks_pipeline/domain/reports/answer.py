@@ -24,7 +24,7 @@ class Flaw:
     """One thing wrong with an answer, worded so that its writer can mend it.
 
     Attributes:
-        kind: shape, missing, length, placeholder, absent, number, unit, markup, hidden, claim or name.
+        kind: shape, missing, length, placeholder, absent, number, unit, markup, hidden, claim, name or language.
         where: The field: `price_and_trend`, `risks[1]`; `answer` for the whole.
         text: The offending snippet, at most 80 characters.
         why: What is wrong and what to do instead.

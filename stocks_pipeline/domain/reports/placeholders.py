@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from stocks_pipeline.domain.reports.answer import Draft, Flaw
 from stocks_pipeline.domain.reports.display import display
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet, Unit
-from stocks_pipeline.domain.reports.prose import PLACEHOLDER, flaws_of
+from stocks_pipeline.domain.reports.prose import PLACEHOLDER, flaws_of, language_flaw
 from stocks_pipeline.domain.reports.svg import plain
 
 SECTIONS = (
@@ -53,6 +53,8 @@ class Narrative:
 def inject(draft: Draft, sheet: FactSheet, *, language: str = "en") -> tuple[Narrative | None, tuple[Flaw, ...]]:
     """The narrative of a draft, or None and every flaw that keeps it from being one."""
     flaws = [flaw for where, text in draft.fields() for flaw in _flaws(where, text, sheet, language)]
+    if foreign := language_flaw([text for _, text in draft.fields()], language):
+        flaws.insert(0, foreign)
     flaws += [
         Flaw.of("absent", "heading", name, f"the report cannot be headed: {sheet.absent.get(name, 'no such fact')}")
         for name in HEADING
