@@ -48,7 +48,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("STOCKS_LLM_BUDGET_USD", "2.00", "Most that a day's reports may cost, all processes together."),
     Setting("STOCKS_LLM_TIMEOUT", "60", "Seconds to wait for one answer of the model, up to 600."),
     Setting("STOCKS_LLM_MAX_TOKENS", "2000", "Longest answer, 200 to 100000; another length is another question."),
-    Setting("STOCKS_REPORT_LANGUAGE", "en", "Language of the reports: en or th. An answer in another one is sent back."),
+    Setting("STOCKS_REPORT_LANGUAGE", "en", "Language of the reports: en or th; an answer in another is sent back."),
     Setting(
         "STOCKS_STRATEGIES", "", "Folder of strategy files: the symbols of the us market; default: the packaged ones."
     ),
