@@ -132,7 +132,8 @@ class SessionView:
             steps.append(("what is harmless, and why", f"stocks validation results {chosen} --status harmless"))
         if found["error_count"]:
             steps.append(("what could not be checked", f"stocks validation results {chosen} --status error"))
-            steps.append(("ask for that again, a credit each", f"stocks validation retry {chosen}"))
+            if not self.waits:
+                steps.append(("ask for that again, a credit each", f"stocks validation retry {chosen}"))
         return steps
 
 

@@ -110,6 +110,7 @@ def _agree(place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence
         said = "; ".join(f"{r.symbol}: {r.gravest.cause.value}, {_whose(r.gravest)}" for r in bad[:NAMED] if r.gravest)
         says = f"{of}, {len(bad)} disagree{'s' if len(bad) == 1 else ''}{basis}. {said}{'; …' * (len(bad) > NAMED)}"
         step = f"stocks validation results {which(place)} --status failed"
+        says = f"{says}. See: {step}"
     else:
         says, step = f"{of}, {'none disagrees' if compared else 'so nothing is known'}{basis}", first_step(place, waits)
     return PartitionCheck(
