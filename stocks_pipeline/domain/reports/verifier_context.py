@@ -21,8 +21,11 @@ _PAIRS = (("low_52w", "high_52w"), ("bollinger_lower", "bollinger_upper"))
 _COMPARISON = re.compile(r"\b(?:above|below|beneath|under|than)\b|\u0e01\u0e27\u0e48\u0e32")
 _ITS = re.compile(r"\bpercentile (?:of|is|at|reads|stands at)\s*$")
 _TELLS = re.compile(
-    r"\s*(?:it |the share |the price )?(?:is|was|are|remains?|stays?|stands?|sits?|trades?|keeps?|holds?)\b"
+    r"\s*(?:it |the share |the price )?(?:still |now |also )?"
+    r"(?:is|was|are|remains?|stays?|stands?|sits?|trades?|keeps?|holds?)\b"
 )
+_PREVIOUS = re.compile(r"\s*(?:in|at|of|on) the (?:previous|prior|preceding)\b|\s*the (?:day|session) before\b")
+_PERIODS = frozenset({"day", "week", "month", "months", "year"})
 _SHARED = frozenset(idea for claim in CLAIMS.values() for idea in claim.also)
 """Ideas that part of several names hold: they alone name nothing."""
 _NOTHING = (-(10**9), 0)
@@ -49,7 +52,7 @@ def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]
         named = _named(list(_around(sentence, span, values, units)), span.fact, units, said)
         if named is None or _its_percentile(sentence, span, values):
             unnamed.append(span)
-            if not said.intersection((*claim.near, *claim.weak)) and not _understood(sentence, span):
+            if not said.intersection((*claim.near, *claim.weak)) and not _understood(sentence, span, said):
                 yield _problem(span, f"nothing beside it says what it is; {advice(span.fact)}")
         elif named != span.fact:
             yield _problem(span, f"the words beside it name {named}, not {span.fact}; {advice(span.fact)}")
@@ -59,11 +62,11 @@ def _sentence(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]
     yield from _pairs(values, unnamed)
 
 
-def _understood(sentence: Sentence, span: Span) -> bool:
+def _understood(sentence: Sentence, span: Span, said: set[str]) -> bool:
     """Whether a value needs no name: a day's move to the close, the close of the share itself, a headline's date."""
     shown = {other.fact for other in sentence.spans}
     if span.fact == "return_1d":
-        return "close" in shown
+        return "close" in shown or ("share" in said and not said & _PERIODS)
     return bool(NAMES & shown) if span.fact == "close" else span.fact.removesuffix("_date") in shown - {span.fact}
 
 
@@ -107,11 +110,20 @@ def _around(sentence: Sentence, span: Span, values: Sequence[Span], units: Mappi
     around = windows(sentence, span, values)
     if span.fact.startswith("close_vs_"):  # "{gap} above its average" is named behind
         around.sort(key=lambda window: not (window.at == end and GAP.match(window.text)))
+    if span.fact in {"close", "previous_close"}:  # "closed at {previous_close} in the previous session" likewise
+        around.sort(key=lambda window: not (window.at == end and _PREVIOUS.match(window.text)))
     for window in around:
+        if window.shared and _names(window.text[: window.shared], values[values.index(span) - 1].fact):
+            continue
         alike = bool(later) and units[later[0].fact] == units[span.fact]
         leads = alike and not window.own and window.text.rstrip().endswith(" of")
         if not window.after or not (leads or (window.at > end and _TELLS.match(window.text))):
             yield window
+
+
+def _names(text: str, fact: str) -> bool:
+    """Whether a stretch of text holds a name of a fact."""
+    return fact in CLAIMS and bool({idea for _, idea in ideas_in(text)}.intersection(CLAIMS[fact].near))
 
 
 def _before_value(window: Window) -> list[tuple[int, str]]:

@@ -20,6 +20,11 @@ from stocks_pipeline.domain.reports.verifier_turns import MAYBE
 _HEADLINE = re.compile(r"news_\d")
 _SAYS = frozenset({"announced", "confirmed", "disclosed", "revealed", "reportedly", "according to", "media", "press"})
 
+_DATA = re.compile(
+    r"\b(?:indicators?|volumes?|turnover|macd|rsi|momentum|averages?|signals?|histogram|price|bands?)\b[^,;]*$"
+)
+"""The end of a text after which it is data that confirms or reveals, and nobody."""
+
 
 def events(found: Sequence[Sentence], known: Mapping[str, Known]) -> list[Problem]:
     """Every event that no headline beside it tells of."""
@@ -32,6 +37,8 @@ def _sentence(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Proble
     for match in EVENT.finditer(sentence.text):
         begin, end = sentence.clause(match.start())
         kind = str(match.lastgroup)
+        if match[0] in _SAYS and _DATA.search(sentence.text[begin : match.start()]):
+            continue
         if kind in told or (headlines and match[0] in _SAYS) or MAYBE.search(sentence.text, begin, end):
             continue
         yield _problem(sentence, match.start(), match[0], kind, headlines)

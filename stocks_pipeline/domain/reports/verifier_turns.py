@@ -111,6 +111,7 @@ OTHER_MOVE = re.compile(
     r"remind|correct)\w*\s+(?:part of |some of |much of |most of )?(?:the|an?|its|this|earlier|with|by)\s+"
     r"(?:[\w-]+\s+){0,3}$"
     r"|\b(?:that|so|but|and|because) the\s+(?:(?!price|shares?|stock)[\w-]+\s+)?$"
+    r"|\bthe (?:bounce|rebound|rally|recovery|dip|pullback|setback)\s+(?:has|have|had)\s+(?:[a-z]+\s+)?$"
     r"|\b(?:earlier|prior|previous)\s+$|\bhad\s+(?:[a-z]+\s+)?$"
 )
 """The end of a text behind a value after which a move is another one than the value's: "cooled a long rally"."""
