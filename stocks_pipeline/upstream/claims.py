@@ -1,7 +1,7 @@
 """Who is asking what: a claim on a question, which every process of a machine sees, so that nobody pays for it twice.
 
 What belongs here: taking a claim, waiting for one, renewing it, giving it back. What does not: what is asked, and what
-whoever waited finds then (narrator.py).
+whoever waited finds then (narrator.py; defs/us/at_work.py for a validation's session).
 
 A claim is a lease of seconds that its holder renews for as long as it works. So a slow answer loses nothing, and one
 whose process was killed is overtaken at once instead of after the longest time that an answer may take.
@@ -81,6 +81,11 @@ class Claims:
             sql = "SELECT holder FROM llm_claims WHERE key=? AND until BETWEEN ? AND ?"
             row = con.execute(sql, (key, *self._valid())).fetchone()
         return str(row[0]) if row else None
+
+    def forget(self, key: str, holder: str) -> None:
+        """End the claim of a holder that is known to be gone, instead of waiting until it lapses."""
+        with self._file.transaction() as con:
+            con.execute("DELETE FROM llm_claims WHERE key=? AND holder=?", (key, holder))
 
     def close(self) -> None:
         """Release the file."""

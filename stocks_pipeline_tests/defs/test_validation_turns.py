@@ -132,10 +132,11 @@ def test_two_runs_of_one_session_pay_once(desk: ValidationDesk) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_a_killed_runs_claim_lapses(desk: ValidationDesk) -> None:
-    """Nobody gives it back: whoever comes next waits for seconds, not for ever."""
+def test_a_killed_runs_claim_holds_nobody_up(desk: ValidationDesk) -> None:
+    """Nobody gives it back: whoever comes next knows from the instance that its run is over."""
     desk.open()
-    path = desk.root.parent / "home" / "control.db"
-    claims = Claims(path, clock=SystemClock(), lease_s=0.5)
-    assert claims._take(f"validation {desk.lake.uri(DAYS_OWN.record)}", "dead")
-    assert desk.check().success
+    run = desk.instance.create_run_for_job(desk.repository.get_job("us_validation_results"))
+    desk.instance.report_run_failed(run, message="Its process died.")
+    claims = Claims(desk.root.parent / "home" / "control.db", clock=SystemClock())
+    with claims.hold(f"validation {desk.lake.uri(DAYS_OWN.record)}", run.run_id):  # renewed for as long as this lasts
+        assert desk.check().success

@@ -28,7 +28,7 @@ FOLLOWS: Final = "this run waits for it, and then asks for nothing that it found
 
 @contextmanager
 def alone_with(context: dg.AssetExecutionContext, lake: Lake, place: SessionPlace) -> Iterator[None]:
-    """Alone with the session, as soon as nobody else works on it; a run that was killed is overtaken within seconds."""
+    """Alone with the session, as soon as nobody else works on it; a run that was killed is overtaken."""
     from stocks_pipeline.upstream.claims import Claims
 
     run_id = context.run.run_id
@@ -38,6 +38,8 @@ def alone_with(context: dg.AssetExecutionContext, lake: Lake, place: SessionPlac
         other = claims.holder(key)
         if other and _alive(context.instance, other):
             context.log.warning(f"run {other} is at the session of {place.day}; {FOLLOWS}")
+        elif other:
+            claims.forget(key, other)
         with claims.hold(key, run_id):
             yield
     finally:
@@ -45,7 +47,7 @@ def alone_with(context: dg.AssetExecutionContext, lake: Lake, place: SessionPlac
 
 
 def _alive(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Not a dead run's claim, which lapses by itself."""
+    """Whether the run may still give its claim back."""
     run = instance.get_run_by_id(run_id)
     return run is not None and run.status in ALIVE
 
