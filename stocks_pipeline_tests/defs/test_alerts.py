@@ -316,6 +316,23 @@ def checked(receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield made
 
 
+def test_a_validation_that_nobody_opened_is_told_once(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A28: the schedule was off: the prices are there, an hour after 04:30 UTC it is told, with its own command."""
+    with validation_desk(tmp_path, monkeypatch) as found:
+        event = dg.AssetMaterialization(["us", "daily_prices"], partition="2026-01-05")
+        found.instance.report_runless_asset_event(event)
+        watch = Watch(found.instance, found.defs, now=datetime(2026, 1, 6, 5, 28, tzinfo=UTC).timestamp())
+        watch.cursor = Memory(datetime.now(UTC).timestamp(), datetime(2026, 1, 5, tzinfo=UTC).timestamp()).text()
+        watch.tick()
+        assert receiver.got == []
+        for _ in range(3):
+            watch.tick()
+    (alert,) = receiver.got
+    assert (alert.kind, alert.next_step) == (Kind.DAY_LATE, "stocks validate --date 2026-01-05")
+
+
 def test_a_second_vendor_that_is_down_is_one_message(checked: ValidationDesk, receiver: Receiver) -> None:
     """D25: the run, the count and its checks have one cause; the run waits for the count, and a retry is no news."""
     checked.vendor.script = lambda _symbols, _number: down()
