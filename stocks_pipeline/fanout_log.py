@@ -29,7 +29,6 @@ from stocks_pipeline.fanout_made import (
 from stocks_pipeline.markup import escape
 from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
-from stocks_pipeline.wording import counted
 
 FanOutEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -61,7 +60,8 @@ class _Tally:
         finding of this check either, but the run's own failure: an error only where one was found.
         """
         unchecked = total - self.passed - self.failed
-        parts = [f"{self.passed} of the {counted(total, 'partition')} of this run passed"]
+        step = self.next_step if self.errors or not unchecked else None  # of what was not made the run's failure speaks
+        parts = [f"{self.passed} of the {total} partition{'s' * (total > 1)} of this run passed"]
         parts += [f"{self.failed} did not"] if self.failed else []
         parts += [f"{unchecked} not made, so not checked"] if unchecked else []
         return dg.AssetCheckEvaluation(
@@ -76,7 +76,7 @@ class _Tally:
                 "failed": self.failed,
                 "not_checked": unchecked,
                 "examples": dg.MetadataValue.md("\n".join(self.examples) or "none"),
-                **({"next_step": str(getattr(self.next_step, "value", self.next_step))} if self.next_step else {}),
+                **({"next_step": str(getattr(step, "value", step))} if step else {}),
             },
         )
 
