@@ -14,7 +14,6 @@ import dagster as dg
 
 from stocks_pipeline.markup import code_block, escape
 from stocks_pipeline.upstream.failures import RETRYABLE, FailureKind, UpstreamError, redact
-from stocks_pipeline.wording import counted
 
 TABLE_ROWS = 200  # of the failure table; the rest is counted
 SHOWN = 300  # characters of the first partition's message in that line
@@ -82,7 +81,7 @@ class Troubles:
         if self._first_bug:
             metadata["first_bug"] = dg.MetadataValue.md(code_block(self._first_bug))
         return dg.Failure(
-            f"{len(bad)} of {counted(total, 'partition')} not made: {named}{', …' if len(bad) > NAMED else ''}; "
+            f"{len(bad)} of {total} partition{'s' * (total > 1)} not made: {named}{', …' if len(bad) > NAMED else ''}; "
             f"{bad[0].key}: {textwrap.shorten(bad[0].message, SHOWN, placeholder=' …')}",
             metadata,
             allow_retries=self._retryable,

@@ -1,7 +1,7 @@
 """Why a ticker of a morning has no data, and which mornings were fetched: read back from what the fetch runs recorded.
 
-What belongs here: those two questions to the instance. What does not: fetching (data.py) and what anybody makes of the
-answers (summary.py, the commands).
+What belongs here: those two questions to the instance, and the failures of a report without data. What does not:
+fetching (data.py) and what anybody makes of the answers (summary.py, the commands).
 """
 
 import html
@@ -17,6 +17,7 @@ from dagster._core.definitions.assets.job.asset_job import (
 
 from stocks_pipeline.defs.dr.master import GROUP
 from stocks_pipeline.partitions import morning_tickers, parse_ticker_key, ticker_key
+from stocks_pipeline.upstream.failures import NEXT_STEP, FailureKind, UpstreamError
 
 DATA = dg.AssetKey([GROUP, "ticker_data"])
 LOOK_BACK = 50
@@ -34,6 +35,42 @@ class NoData:
     kind: str
     why: str
     tries: int = 0
+
+
+class NoDataError(UpstreamError):
+    """A ticker whose data of the morning cannot be had from the lake."""
+
+    @property
+    def next_step(self) -> str:
+        return "Materialize dr/ticker_data for it, then retry."
+
+
+class MissingDataError(NoDataError):
+    """A ticker of which nothing is stored: its report fails with the class and words of the fetch that did not get it.
+
+    A class that ends a stage (a refused key, a spent allowance) ended the fetch; this stage goes on: it is transient.
+    """
+
+    told: NoData | None = None
+
+    @classmethod
+    def of(cls, name: str, day: date, told: NoData | None) -> "MissingDataError":
+        """The failure of the report of `name`; `told`: what a fetch said, if one was asked for it."""
+        if told is None:
+            why = f"no stored data for {day}: materialize dr/ticker_data for it first"
+            return cls(FailureKind.PERMANENT, "dr", name, why, attempts=0)
+        kind = FailureKind(told.kind) if told.kind in _AS_FETCHED else FailureKind.TRANSIENT
+        error = cls(kind, "dr", name, f"no stored data: {told.why}", attempts=told.tries)
+        error.told = told
+        return error
+
+    @property
+    def next_step(self) -> str:
+        final = self.told is not None and self.kind is FailureKind.PERMANENT
+        return NEXT_STEP[self.kind] if final else super().next_step
+
+
+_AS_FETCHED = frozenset(FailureKind) - {FailureKind.AUTH, FailureKind.QUOTA_DAY}
 
 
 def why_no_data(instance: dg.DagsterInstance, day: date, tickers: Sequence[str]) -> dict[str, NoData]:

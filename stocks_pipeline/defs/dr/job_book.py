@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.defs.dr.morning import MissingDataError
+from stocks_pipeline.defs.dr.fetched import MissingDataError
 from stocks_pipeline.defs.evidence import lake_failure
 from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.storage import layout

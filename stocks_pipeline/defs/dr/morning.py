@@ -12,48 +12,12 @@ from datetime import date
 from typing import Any
 
 from stocks_pipeline.defs.dr.data import COMPANY
-from stocks_pipeline.defs.dr.fetched import NoData
+from stocks_pipeline.defs.dr.fetched import MissingDataError, NoData, NoDataError
 from stocks_pipeline.domain.schemas import PRICES, SchemaError
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
 from stocks_pipeline.storage.tables import read_metadata, read_table
-from stocks_pipeline.upstream.failures import NEXT_STEP, FailureKind, UpstreamError
-
-
-class NoDataError(UpstreamError):
-    """A ticker whose data of the morning cannot be had from the lake."""
-
-    @property
-    def next_step(self) -> str:
-        return "Materialize dr/ticker_data for it, then retry."
-
-
-class MissingDataError(NoDataError):
-    """A ticker of which nothing is stored: its report fails with the class and words of the fetch that did not get it.
-
-    A class that ends a stage (a refused key, a spent allowance) ended the fetch; this stage goes on: it is transient.
-    """
-
-    told: NoData | None = None
-
-    @classmethod
-    def of(cls, name: str, day: date, told: NoData | None) -> "MissingDataError":
-        """The failure of the report of `name`; `told`: what a fetch said, if one was asked for it."""
-        if told is None:
-            why = f"no stored data for {day}: materialize dr/ticker_data for it first"
-            return cls(FailureKind.PERMANENT, "dr", name, why, attempts=0)
-        kind = FailureKind(told.kind) if told.kind in _AS_FETCHED else FailureKind.TRANSIENT
-        error = cls(kind, "dr", name, f"no stored data: {told.why}", attempts=told.tries)
-        error.told = told
-        return error
-
-    @property
-    def next_step(self) -> str:
-        final = self.told is not None and self.kind is FailureKind.PERMANENT
-        return NEXT_STEP[self.kind] if final else super().next_step
-
-
-_AS_FETCHED = frozenset(FailureKind) - {FailureKind.AUTH, FailureKind.QUOTA_DAY}
+from stocks_pipeline.upstream.failures import FailureKind
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from typing import Any
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.data import expected_session
-from stocks_pipeline.defs.dr.morning import MorningData, NoDataError
+from stocks_pipeline.defs.dr.fetched import NoDataError
+from stocks_pipeline.defs.dr.morning import MorningData
 from stocks_pipeline.domain.reports.fact_units import FactSheet
 from stocks_pipeline.domain.reports.payload import markdown, payload_json
 from stocks_pipeline.domain.tickers import Ticker
