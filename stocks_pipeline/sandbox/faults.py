@@ -78,7 +78,7 @@ ENDPOINTS = ("chart", "quote", "summary", "timeseries", "crumb", "cookie", "cons
 _LISTINGS = ("listing", "directory")
 _SYMBOL_WIDE = ("chart", "quote", "summary")
 _ALSO_CHAT = {"slow": ("chart", "chat"), "truncated": (*_LISTINGS, "chat"), "unknown": _SYMBOL_WIDE,
-              "401": ("chat", "key")}  # fmt: skip
+              "401": ("chat", "key"), "402": ("chat", "key")}  # fmt: skip
 
 
 def _default_endpoints(name: str) -> tuple[str, ...]:

@@ -27,13 +27,14 @@ _PAGE = "<!DOCTYPE html><html><head><title>openrouter.ai | 502: Bad gateway</tit
 _REFUSAL = "I'm sorry, but I can't help with that request."
 _DAY_CAP = "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day"
 _DAY_MS = 86_400_000
+_FAULTS = ("429_retry_after", "429", "day_cap", "500", "html")
 
 
 def routes(world: World) -> list[Route]:
     """Chat completions, and the two paths that show what is left of the credit."""
     return [
         world.route("/api/v1/chat/completions", "chat", lambda call: _chat(world, call), ("POST",), subjects),
-        world.route("/api/v1/key", "key", lambda call: _failure(world, call) or _key(world)),
+        world.route("/api/v1/key", "key", lambda call: _refused(call) or _key(world, call)),
         world.route("/api/v1/credits", "credits", lambda call: _failure(world, call) or _credits(world)),
     ]
 
@@ -119,13 +120,18 @@ def _usage(model: str, prompt_tokens: int, completion_tokens: int) -> dict[str, 
 
 def _failure(world: World, call: Call) -> Response | None:
     """A refusal before any model has started: the key's, then a fault's."""
+    fault = call.fault("402", *_FAULTS)
+    return _refused(call) or (None if fault is None else _refusal(world, fault))
+
+
+def _refused(call: Call) -> Response | None:
+    """What a wrong key gets."""
     scheme, _, key = call.request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         return _error(401, "No auth credentials found")
     if not key.startswith("sk-") or key.startswith("sk-bad") or call.fault("401"):
         return _error(401, "User not found.")
-    fault = call.fault("402", "429_retry_after", "429", "day_cap", "500", "html")
-    return None if fault is None else _refusal(world, fault)
+    return None
 
 
 def _refusal(world: World, fault: Fault) -> Response:
@@ -172,8 +178,13 @@ def _error(
     return _json({"error": error}, code, headers)
 
 
-def _key(world: World) -> Response:
-    used = float(world.invoice.cost)
+def _key(world: World, call: Call) -> Response:
+    """What is left of the key's limit. Nothing is billed here, so a key without credit is told that, not refused."""
+    fault = call.fault("402", *_FAULTS)
+    if fault is not None and fault.name != "402":
+        return _refusal(world, fault)
+    spent = fault is not None and not fault.param("retry_after", 0)
+    used = _CREDIT_USD if spent else float(world.invoice.cost)
     data = {"label": "sk-or-v1-sand...box", "usage": used, "limit": _CREDIT_USD, "limit_remaining": _CREDIT_USD - used}
     return _json({"data": {**data, "is_free_tier": False, "rate_limit": {"requests": -1, "interval": "10s"}}})
 

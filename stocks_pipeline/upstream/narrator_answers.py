@@ -125,6 +125,15 @@ def error_of(
     return _special(found, code, error, metadata, now)
 
 
+def is_spent(body: bytes) -> bool:
+    """Whether what OpenRouter tells of a key (`/key`) says that nothing is left of its limit; a key may have none."""
+    try:
+        left = json.loads(body)["data"]["limit_remaining"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return isinstance(left, int | float) and not isinstance(left, bool) and left <= 0
+
+
 def _special(
     found: UpstreamError, code: int, error: Mapping[str, Any], metadata: Mapping[str, Any], now: datetime | None
 ) -> UpstreamError:

@@ -30,10 +30,10 @@ class Stage:
         self._verdict: UpstreamError | None = None
 
     def begin(self, ask_for_leave: Callable[[], None]) -> None:
-        """Once, while all others wait: a refused key then ends forty callers with two requests instead of eighty.
+        """Once, while all others wait: a refused key, or one without credit, ends forty callers with a request or two.
 
         Raises:
-            UpstreamError: AUTH, to the one that asked.
+            UpstreamError: AUTH or QUOTA_DAY, to the one that asked.
             StageOver: to all others, once something has ended the stage.
         """
         with self._lock:
@@ -42,7 +42,7 @@ class Stage:
                 try:
                     ask_for_leave()
                 except UpstreamError as error:
-                    if error.kind is FailureKind.AUTH:  # of other troubles the call itself must tell
+                    if error.kind in _ENDS:  # of other troubles the call itself must tell
                         self._end(error)
                         raise
         self.check()

@@ -18,7 +18,7 @@ import openai
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.budget import UPSTREAM
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_transport
-from stocks_pipeline.upstream.narrator_answers import error_of
+from stocks_pipeline.upstream.narrator_answers import error_of, is_spent
 
 OPENROUTER = "https://openrouter.ai/api/v1"
 _MAX_BYTES = 4_000_000  # an answer has some 10 kB
@@ -71,13 +71,15 @@ class Wire:
         return response.http_response.content
 
     def probe(self, timeout_s: float) -> None:
-        """Raises UpstreamError where a request that costs nothing is refused."""
+        """Raises UpstreamError where a request that costs nothing is refused, or tells that the key has no credit."""
         self._need_key("")
         path = "/key" if self._is_openrouter else "/models"
         try:
-            self._client.get(path, cast_to=httpx2.Response, options={"timeout": _timeout(timeout_s)})
+            answer = self._client.get(path, cast_to=httpx2.Response, options={"timeout": _timeout(timeout_s)})
         except openai.APIError as error:
             raise self._failure(error, "key") from None
+        if self._is_openrouter and is_spent(answer.content):
+            raise UpstreamError(FailureKind.QUOTA_DAY, UPSTREAM, "key", "the key's credit limit is used up")
 
     def close(self) -> None:
         self._client.close()

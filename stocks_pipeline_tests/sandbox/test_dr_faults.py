@@ -110,7 +110,7 @@ def test_a_refusal_of_the_whole_stage_is_told_once(world_desk: WorldDesk, fault:
     first = world_desk.write()
     said, metadata = failure_of(first)
     assert metadata["made"] == 0
-    assert {"401": "User not found", "402": "Insufficient credits", "day_cap": "free-models-per-day"}[fault] in said
+    assert {"401": "User not found", "402": "credit limit is used up", "day_cap": "free-models-per-day"}[fault] in said
     assert {job.status for job in world_desk.jobs()} == {JobStatus.PENDING}
     assert {job.error_class for job in world_desk.jobs() if job.error} == {"auth" if fault == "401" else "quota_day"}
     asked = [r for r in world_desk.world.log() if r["endpoint"] in {"chat", "key"}]

@@ -263,6 +263,18 @@ def test_a_refused_key_ends_everyone_with_few_calls_and_is_shown_nowhere(
     desk.narrator.close()
 
 
+def test_a_key_without_credit_ends_everyone_with_one_call(sandbox: SandboxServer, tmp_path: Path) -> None:
+    """Twenty callers, one question about the key, none of the model: nothing is left of its limit."""
+    sandbox.fault("402")
+    desk = Desk(sandbox.url, tmp_path)
+    with ThreadPoolExecutor(20) as pool:
+        errors = list(pool.map(lambda n: desk.failure(f"AA{n}19"), range(20)))
+    assert {error.kind for error in errors} == {FailureKind.QUOTA_DAY}
+    assert sandbox.stats()["by_endpoint"] == {"key": 1}
+    assert not desk.rows
+    desk.narrator.close()
+
+
 def test_without_a_key_nothing_is_sent(sandbox: SandboxServer, tmp_path: Path) -> None:
     """The message names the setting."""
     desk = Desk(sandbox.url, tmp_path, api_key="")

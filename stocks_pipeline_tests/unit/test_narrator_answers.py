@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline.upstream.narrator_answers import error_of, read_content, read_reply, schema_error
+from stocks_pipeline.upstream.narrator_answers import error_of, is_spent, read_content, read_reply, schema_error
 from stocks_pipeline.upstream.narrator_calls import LlmCall, pack, unpack
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -192,3 +192,20 @@ def test_a_kept_answer_comes_back_as_it_was() -> None:
     for damaged in (b"", b"{}", b'{"call": 1, "body": ""}', b'{"call": {"call_id": "c"}, "body": ""}', b"[]"):
         with pytest.raises((ValueError, KeyError, TypeError)):
             unpack(damaged)
+
+
+@pytest.mark.parametrize(
+    ("body", "spent"),
+    [
+        (b'{"data": {"limit_remaining": 0}}', True),
+        (b'{"data": {"limit_remaining": -0.2}}', True),
+        (b'{"data": {"limit_remaining": 0.01}}', False),
+        (b'{"data": {"limit_remaining": null}}', False),
+        (b'{"data": {"limit_remaining": false}}', False),
+        (b'{"data": []}', False),
+        (b"<html>", False),
+    ],
+)
+def test_a_key_is_spent_only_where_the_vendor_says_so(body: bytes, *, spent: bool) -> None:
+    """Nothing left of a limit; a key without one, and a body that says something else, are no reason to stop."""
+    assert is_spent(body) is spent
