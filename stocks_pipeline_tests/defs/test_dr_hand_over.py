@@ -119,7 +119,15 @@ def test_a_report_is_the_same_by_every_door(morning: MorningDesk) -> None:
     assert {"narrative_report", "evidence", "user_facing_scores", "chart_base64"} <= set(first)
 
 
-OF_ONE_EXECUTION = {"execution_id", "generated_at", "timing_metrics", "api_costs"}
+OF_ONE_EXECUTION = {
+    "execution_id",
+    "generated_at",
+    "timing_metrics",
+    "api_costs",
+    "chart_key",
+    "pdf_key",
+    "markdown_key",
+}
 
 
 def test_a_run_launched_in_the_ui_is_manual_and_its_config_is_typed(morning: MorningDesk) -> None:
