@@ -86,10 +86,11 @@ def _print_text(lake: "Lake", report: Report) -> None:
 
 def score_rows(payload: Any) -> list[dict[str, object]]:
     """A row for each score that there is, then those that are absent with the reason."""
+    from stocks_pipeline.domain.reports.weighing import label_of
+
     rows: list[dict[str, object]] = []
     for name, score in payload["score_parts"].items():
-        value = score["value"]
-        label = name.replace("_", " ") + (" (better low)" if score["better"] == "low" else "")
+        value, label = score["value"], label_of(name, score["better"])
         if value is None:
             rows.append({"score": label, "value": None, "": _first(score["reason"] or "not known")})
         else:

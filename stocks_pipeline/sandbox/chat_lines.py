@@ -159,7 +159,7 @@ VOLATILITY = Line(
         "low": ("Annualised volatility of {volatility_30d} is modest.",),
     },
     by="volatility_30d",
-    band=(20, 45),
+    band=(20, 35),
 )
 DRAWDOWN = Line(
     ("drawdown",),

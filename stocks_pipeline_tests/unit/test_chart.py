@@ -122,6 +122,19 @@ def test_no_volume_is_said(volume: list[int | None]) -> None:
     assert "Volumenone reported" in _texts(draw_chart(_column(walk(60), "volume", volume), TITLE))
 
 
+def test_the_macd_panel_always_has_its_zero() -> None:
+    """Also where the newest value lies on it: then it stands beside the tag, clear of it, and nowhere twice."""
+    moved = 0
+    for count in range(110, 330, 5):
+        root = ET.fromstring(draw_chart(walk(330).slice(0, count), TITLE))  # noqa: S314 - our own output
+        texts = [node for node in root.iter("{http://www.w3.org/2000/svg}text") if node.text]
+        (zero,) = [float(node.attrib["y"]) for node in texts if node.text == "0"]
+        near = min(abs(zero - float(node.attrib["y"])) for node in texts if node.attrib.get("fill") == "#ffffff")
+        assert near >= 13.4
+        moved += near < 13.6
+    assert moved
+
+
 def test_dividends_and_splits_are_marked() -> None:
     """One D and one S where they happened, none elsewhere."""
     dividend, split = [0.0] * 60, [0.0] * 60

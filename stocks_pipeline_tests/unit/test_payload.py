@@ -128,7 +128,7 @@ def test_markdown_tells_scores_and_sources() -> None:
     """The text, then each score with its parts, then where every quoted fact comes from; one row each."""
     text = markdown(_payload(), chart="NVDA19.png")
     assert "![Price chart](NVDA19.png)" in text
-    assert "| uncertainty, better low |" in text
+    assert "| uncertainty of the newest session, better low |" in text
     assert "| fundamental | – |" in text
     rows = [line for line in text.split("\n") if line.startswith("| `")]
     assert len(rows) == len({one["fact"] for one in _payload()["evidence"]})

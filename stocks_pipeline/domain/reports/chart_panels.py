@@ -158,7 +158,7 @@ def draw_macd(frame: Frame, panel: Panel) -> None:
     frame.rule(zero, EDGE)
     frame.canvas.line(frame.xs, scaled.ys(data.signal), _SIGNAL, 1.3)
     _line(frame, scaled, data.macd, _MACD, macd_text(frame))
-    _marks(frame, scaled, ticks(low, high, 3), data.macd)
+    _marks(frame, scaled, ticks(low, high, 3), data.macd, kept="0")
     since = frame.since(data.macd)
     _caption(frame, panel, ("MACD 12/26", _MACD), ("signal 9", _SIGNAL), "bars: their difference", since)
 
@@ -177,13 +177,16 @@ def _line(frame: Frame, panel: Panel, values: Floats, colour: str, newest: str) 
         frame.tag(panel.y(float(values[-1])), newest, colour)
 
 
-def _marks(frame: Frame, panel: Panel, marks: Sequence[float], values: Floats) -> None:
-    """The scale, without any mark that the newest value's tag would cover."""
+def _marks(frame: Frame, panel: Panel, marks: Sequence[float], values: Floats, kept: str = "") -> None:
+    """The scale, without any mark that the newest value's tag would cover; the one called `kept` moves beside it."""
     tag = panel.y(float(values[-1])) if math.isfinite(values[-1]) else -math.inf
     decimals = tick_decimals(marks)
     for mark in marks:
-        if abs(panel.y(mark) - tag) > _CLEAR:
-            frame.scale(panel.y(mark), f"{mark:,.{decimals}f}" if round(mark, decimals) else "0")
+        y, label = panel.y(mark), f"{mark:,.{decimals}f}" if round(mark, decimals) else "0"
+        if abs(y - tag) > _CLEAR:
+            frame.scale(y, label)
+        elif label == kept:
+            frame.scale(tag + math.copysign(_CLEAR, y - tag), label)
 
 
 def _caption(frame: Frame, panel: Panel, *parts: str | tuple[str, str]) -> None:

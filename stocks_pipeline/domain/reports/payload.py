@@ -21,7 +21,7 @@ from stocks_pipeline.domain.reports.display import display, long_date
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
 from stocks_pipeline.domain.reports.placeholders import Narrative, escaped
 from stocks_pipeline.domain.reports.scores import explained, present
-from stocks_pipeline.domain.reports.weighing import Score
+from stocks_pipeline.domain.reports.weighing import Score, label_of
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,7 @@ def _score_rows(scores: Mapping[str, Any]) -> list[str]:
             f"{one['name']} {'–' if one['value'] is None else format(one['value'], '.1f')} ({one['why']})"
             for one in score["parts"]
         )
-        label = name.replace("_", " ") + (", better low" if score["better"] == "low" else "")
-        rows.append(f"| {label} | {shown} | {escaped(score['reason'] or made)} |")
+        rows.append(f"| {label_of(name, score['better'])} | {shown} | {escaped(score['reason'] or made)} |")
     return rows
 
 

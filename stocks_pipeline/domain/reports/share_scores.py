@@ -129,7 +129,10 @@ def _uncertainty(known: _Known) -> Score:
         why = known.why_not("close", "vwap_20", "volume_ratio", "atr_percent", "macd") or "no share was traded"
         return weighed("uncertainty", (part("distance × volume × range", None, 100, why),), better="low")
     unrest = abs(distance) / 100 * ratio * swing / 100
-    told = f"|{distance:+.4g} %| × {ratio:.4g} × {swing:.4g} % = {unrest:.3g}"
+    told = f"|{distance:+.4g} %| × {ratio:.4g} × {swing:.4g} % = {unrest:.3g}, "
+    told += (
+        "of the close against VWAP 20, volume against usual and ATR of that session; not the volatility of 30 sessions"
+    )
     value = 10 * math.tanh(math.atanh(0.5) * unrest / _MIDDLE)
     return weighed("uncertainty", (part("distance × volume × range", value, 100, told),), better="low")
 

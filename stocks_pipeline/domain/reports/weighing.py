@@ -34,6 +34,12 @@ class Score:
     better: str = "high"
 
 
+def label_of(name: str, better: str) -> str:
+    """What a score is called where people read it: what it measures, and which end is the better one if it is low."""
+    words = {"uncertainty": "uncertainty of the newest session"}.get(name, name.replace("_", " "))
+    return f"{words}, better low" if better == "low" else words
+
+
 def part(name: str, value: float | None, weight: float, why: str) -> Part:
     """A part held to 0 to 10."""
     return Part(name, None if value is None else round(min(TOP, max(0.0, value)), 2), weight, why)
