@@ -180,8 +180,14 @@ def _nothing(lake: Lake, name: str | None, morning: date | None) -> NoReport:
         near = ", ".join(dict.fromkeys(listed[n] for n in difflib.get_close_matches(name, listed, 3)))
         return NoReport(f"{what}: no ticker is called so{f'; did you mean {near}?' if near else ''}")
     have = [day for day in days if name and lake.exists(layout.report_key(day, name))][:3]
-    there = f"its newest are of {', '.join(map(str, have))}" if have else f"the newest morning is {days[0]}"
-    return NoReport(f"{what}: {there}")
+    if have:
+        return NoReport(f"{what}: its newest are of {', '.join(map(str, have))}")
+    wanted = morning or days[0]
+    if name and wanted == days[0]:
+        stored = lake.exists(layout.ticker_data_key(wanted, name))
+        why = "its data are stored, its report is not" if stored else "none of its data are stored"
+        return NoReport(f"{what}: the morning of {wanted} has others; {why}")
+    return NoReport(f"{what}: the newest morning is {days[0]}")
 
 
 def _day(day: date | str) -> date:

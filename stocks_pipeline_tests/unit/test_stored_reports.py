@@ -68,8 +68,14 @@ def test_what_is_not_there_is_told_with_the_nearest_that_is(lake: Lake) -> None:
     put_report(lake, TUE, "NVDA19", payload(AT))
     with pytest.raises(NoReport, match=f"of NVDA19 for {WED}: its newest are of {TUE}, {MON}"):
         storage.get_report("NVDA19", WED, lake=lake)
-    with pytest.raises(NoReport, match=f"of DBS19: the newest morning is {TUE}"):
-        storage.get_report("DBS19", lake=lake)
+    for day, for_it in ((None, ""), (TUE, f" for {TUE}")):
+        with pytest.raises(NoReport, match=f"of DBS19{for_it}: the morning of {TUE} has others; none of its data"):
+            storage.get_report("DBS19", day, lake=lake)
+    lake.write(layout.ticker_data_key(TUE, "DBS19"), b"bars")
+    with pytest.raises(NoReport, match="has others; its data are stored, its report is not"):
+        storage.get_report("DBS19", TUE, lake=lake)
+    with pytest.raises(NoReport, match=f"of DBS19 for {WED}: the newest morning is {TUE}"):
+        storage.get_report("DBS19", WED, lake=lake)
     with pytest.raises(NoReport, match="NVDA20: no ticker is called so; did you mean NVDA19"):
         storage.get_report("NVDA20", lake=lake)
     for bad in ("17.11.2026", AT):
