@@ -15,7 +15,7 @@ from stocks_pipeline.domain.reports.answer import Draft, Flaw
 from stocks_pipeline.domain.reports.display import display
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet, Unit
 from stocks_pipeline.domain.reports.prose import PLACEHOLDER, flaws_of, language_flaw
-from stocks_pipeline.domain.reports.svg import plain
+from stocks_pipeline.domain.reports.svg import one_line
 
 SECTIONS = (
     ("key_takeaways", "Key takeaways"),
@@ -76,7 +76,7 @@ def inject(draft: Draft, sheet: FactSheet, *, language: str = "en") -> tuple[Nar
 
 def escaped(text: str) -> str:
     """A stranger's text as Markdown that shows it: one line, no markup, no link a renderer would make of it."""
-    marked = _SPECIAL.sub(r"\\\1", plain(text))
+    marked = _SPECIAL.sub(r"\\\1", one_line(text))
     return _LINK.sub(lambda match: "\\" + match[0], marked)
 
 

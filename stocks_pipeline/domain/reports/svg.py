@@ -27,15 +27,22 @@ _STEPS = (1.0, 2.0, 5.0, 10.0)  # no 2.5: it needs a digit more than the prices 
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
-def plain(text: str) -> str:
-    """One line of characters that can be shown: what a company's name may bring into a picture or a page.
+def one_line(text: str) -> str:
+    """A stranger's text without what nobody sees: one line, no control, bidirectional or zero-width character.
 
-    Control, bidirectional and zero-width characters go (XML 1.0 forbids some of them), white space becomes one space,
-    and letters.UNSHOWN stands for what the shipped fonts lack. Composed form, as fonts have it.
+    XML 1.0 forbids some of them. White space becomes one space; no letter is lost, whatever a font has.
     """
     spaced = (" " if char.isspace() else char for char in text)
-    visible = "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN and char not in _SELECTORS)
-    return legible(" ".join(unicodedata.normalize("NFC", visible).split()))
+    return " ".join("".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN).split())
+
+
+def plain(text: str) -> str:
+    """`one_line` in characters that the shipped fonts have: what a name may bring into a picture or a page.
+
+    letters.UNSHOWN stands for what they lack. Composed form, as fonts have it.
+    """
+    drawn = "".join(char for char in one_line(text) if char not in _SELECTORS)
+    return legible(unicodedata.normalize("NFC", drawn))
 
 
 def shown_name(name: str) -> str:
