@@ -284,7 +284,7 @@ def test_a_doubt_costs_no_second_answer_and_is_shown(desk: MorningDesk) -> None:
     assert desk.metadata("DBS19")["tries"] == 1
     assert [one["text"] for one in desk.payload("DBS19")["verdict"]["doubts"]] == ["The rally is catching its breath."]
     assert desk.metadata("DBS19")["sentences_not_verified"] == "The rally is catching its breath."
-    assert "## Not verified" in desk.lake.read(layout.report_key(DAY, "DBS19", "md")).decode()
+    assert "## Not verified" in desk.lake.read(desk.payload("DBS19")["markdown_key"]).decode()
     counts = [
         check.metadata["sentences_not_verified"].value
         for check in done.get_asset_check_evaluations()
@@ -404,7 +404,7 @@ def test_a_rewrite_that_ends_midway_leaves_the_whole_report_of_one_execution(
     before = desk.payload("DBS19")
     files = [before[key] for key in ("chart_key", "markdown_key", "pdf_key")]
     held = {key: desk.lake.read(key) for key in files}
-    assert {layout.decode_symbol(key.split("/")[4]) for key in files} == {before["execution_id"]}
+    assert {layout.decode_symbol(key.split("/")[4]) for key in files} == {before["execution_id"].upper()}
     ends = {"history": ("dr/report-history/", ".json"), "payload": ("dr/reports/", ".json")}
     start, end = ends.get(cut, ("dr/", f".{cut}"))
     with monkeypatch.context() as patch:
