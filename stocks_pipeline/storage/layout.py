@@ -203,11 +203,14 @@ def report_history_key(day: date | str, ticker: str, execution: str) -> str:
 
 
 def report_file_key(day: date | str, ticker: str, execution: str, suffix: str) -> str:
-    """What belongs to the report of one execution: its text, chart or page."""
+    """What belongs to the report of one execution: its text, chart or page.
+
+    People open these. So the execution stands in capitals, which need no escape; its end is a run's and tells it apart.
+    """
     if suffix not in {"md", "png", "pdf"}:
         raise ValueError(f"beside a report there are md, png and pdf, not {suffix!r}")
     name = encode_symbol(ticker)
-    return f"dr/report-history/{_day(day)}/{name}/{encode_symbol(execution)}/{name}.{suffix}"
+    return f"dr/report-history/{_day(day)}/{name}/{encode_symbol(execution.upper())}/{name}.{suffix}"
 
 
 def job_prefix(day: date | str) -> str:

@@ -28,6 +28,8 @@ def test_keys_are_the_documented_ones() -> None:
     assert layout.ticker_master_key() == "dr/ticker-master.parquet"
     assert layout.ticker_data_key(DAY, "NVDA19") == "dr/ticker-data/2026-11-20/NVDA19.parquet"
     assert layout.report_key(DAY, "NVDA19") == "dr/reports/2026-11-20/NVDA19.json"
+    page = "dr/report-history/2026-11-20/NVDA19/TEST-0A1B/NVDA19.pdf"
+    assert layout.report_file_key(DAY, "NVDA19", "test-0a1b", "pdf") == page
     assert layout.precompute_summary_key(DAY) == "dr/summaries/2026-11-20.json"
 
 
