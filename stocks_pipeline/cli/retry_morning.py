@@ -51,7 +51,8 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
     left = [name for name in plan.asked if name not in healed]
     if as_json:
         whole = replace(outcome, report=after).to_dict()
-        print_json({"asked": list(plan.asked), "healed": healed, "left": left, **whole})
+        left_out = [s.ticker for s in given_up(after)]
+        print_json({"asked": list(plan.asked), "healed": healed, "left": left, "given_up": left_out, **whole})
         return outcome.code
     tell(found, outcome, as_json=False)
     rest = f"; still bad: {', '.join(left)}" if left else ""
@@ -87,7 +88,9 @@ def _say_given_up(report: "MorningReport") -> None:
 
 def _nothing(report: "MorningReport", asset: str, *, as_json: bool) -> Exit:
     if as_json:
-        print_json({"asked": [], "healed": [], "left": [], **report.to_dict(), "stages": [], "exit": "ok"})
+        none: dict[str, list[str]] = {"asked": [], "healed": [], "left": []}
+        left_out = [s.ticker for s in given_up(report)]
+        print_json({**none, "given_up": left_out, **report.to_dict(), "stages": [], "exit": "ok"})
         return Exit.OK
     other = "other " if given_up(report) else ""
     say(f"Nothing to retry: no {other}ticker of {asset} {report.date} failed, is pending or is missing.")
