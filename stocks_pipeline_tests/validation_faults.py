@@ -235,7 +235,7 @@ def _stuck_day_amid_dividends(rng: random.Random, bars: Bars, _other: Bars) -> C
 def _both_ended(rng: random.Random, bars: Bars, _other: Bars) -> Case | None:
     """No longer traded: both have nothing newer. With nothing in common left to say, it is an open question."""
     kept = bars.only(np.arange(len(bars) - rng.randint(4, 8))) if len(bars) >= 10 else None
-    return kept and _case(kept, kept, bars, Cause.STALE, status=Status.ERROR)
+    return _case(kept, kept, bars, Cause.STALE, status=Status.ERROR) if kept else None
 
 
 @_kind
