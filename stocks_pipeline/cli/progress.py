@@ -3,6 +3,7 @@
 What belongs here: the display. What does not: running anything (foreground.py, mornings.py).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ENDED = frozenset({"PIPELINE_SUCCESS", "PIPELINE_FAILURE", "PIPELINE_CANCELED"})
 """Events of a run after which no stage of it goes on, so that no clock runs on for what is missing."""
+
+_RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 ORDER = ("symbols", "symbol_batches", "raw_prices", "daily_prices")
 """Rows from above; Dagster plans a run's assets in no particular order. Any other row comes after those."""
@@ -93,9 +96,12 @@ class Watcher:
 
 
 def _of_another_run(metadata: Any) -> bool:
-    """Whether a failing run only logged it again, so that it keeps its colour; what the lake had has a key instead."""
+    """Whether a failing run only logged it again, so that it keeps its colour.
+
+    `reused_from` is a run then; what the lake had has a key there, and a list of companies the day it is of.
+    """
     source = metadata.get("reused_from")
-    return source is not None and "/" not in str(source.value)
+    return source is not None and _RUN_ID.fullmatch(str(source.value)) is not None
 
 
 def _rank(name: str) -> int:
