@@ -108,7 +108,8 @@ def _agree(place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence
     basis = f"; {harmless} by the dividend basis only, which is harmless" if harmless else ""
     if bad:
         said = "; ".join(f"{r.symbol}: {r.gravest.cause.value}, {_whose(r.gravest)}" for r in bad[:NAMED] if r.gravest)
-        says = f"{of}, {len(bad)} disagree{'s' if len(bad) == 1 else ''}{basis}. {said}{'; …' * (len(bad) > NAMED)}"
+        more = f"; {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        says = f"{of}, {len(bad)} disagree{'s' if len(bad) == 1 else ''}{basis}. {said}{more}"
         step = f"stocks validation results {which(place)} --status failed"
         says = f"{says}. See: {step}"
     else:
