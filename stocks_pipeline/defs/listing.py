@@ -28,7 +28,10 @@ ALL = "all"
 
 def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
     """`symbols` and `symbol_batches` of one market."""
+    return [_symbols(market), _symbol_batches(market)]
 
+
+def _symbols(market: Market) -> dg.AssetsDefinition:
     @dg.asset(
         key=market.key("symbols"),
         partitions_def=market.sessions,
@@ -77,6 +80,10 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
             check_results=[result],
         )
 
+    return symbols
+
+
+def _symbol_batches(market: Market) -> dg.AssetsDefinition:
     @dg.asset(
         key=market.key("symbol_batches"),
         deps=[market.key("symbols")],
@@ -122,7 +129,7 @@ def listing_assets(market: Market) -> list[dg.AssetsDefinition]:
             }
         )
 
-    return [symbols, symbol_batches]
+    return symbol_batches
 
 
 def stored_plan(lake: Lake, market: str, day: date) -> BatchPlan | None:
