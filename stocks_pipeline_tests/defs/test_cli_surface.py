@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from typer.testing import CliRunner
 
 from stocks_pipeline.cli import desk, output, run
-from stocks_pipeline.cli.app import app
 from stocks_pipeline.cli.boundary import meant_for_people
 from stocks_pipeline.cli.output import Exit
 from stocks_pipeline.defs.asx import ASX
@@ -23,6 +21,7 @@ from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, LakeError, open_lake
 from stocks_pipeline.storage.warehouse import QueryError
 from stocks_pipeline_tests.fake_feed import companies_of
+from stocks_pipeline_tests.offline import go_offline, run_stocks
 
 HEAVY = {"dagster", "pandas", "pyarrow", "duckdb", "yfinance", "httpx", "sqlalchemy", "openai"}
 COMMANDS = [
@@ -47,23 +46,9 @@ def stocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
     """Runs a command on an empty desk in this process: exit code, standard output, standard error."""
     home = tmp_path / "home"
     home.mkdir()
-    for name, value in {
-        "STOCKS_UPSTREAM": "sandbox",
-        "STOCKS_SANDBOX_URL": "http://127.0.0.1:9",
-        "STOCKS_HOME": str(home),
-        "DAGSTER_HOME": str(home / "dagster"),
-        "STOCKS_LAKE": str(home / "lake"),
-        "STOCKS_CONTROL_DB": str(home / "control.db"),
-    }.items():
-        monkeypatch.setenv(name, value)
+    go_offline(monkeypatch, home)
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        found = CliRunner().invoke(app, list(arguments))
-        if found.exception is not None and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        return found.exit_code, found.stdout, found.stderr
-
-    return call
+    return run_stocks
 
 
 def test_help_loads_nothing_heavy() -> None:

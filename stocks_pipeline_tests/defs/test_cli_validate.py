@@ -12,6 +12,7 @@ from stocks_pipeline.cli.app import app
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.claims import Claims
+from stocks_pipeline_tests.offline import go_offline
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk
 
 SYMBOLS = [f"S{number:02}" for number in range(20)]
@@ -23,16 +24,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Validation
     """A desk whose commands meet the canned vendor."""
     home = tmp_path / "home"
     home.mkdir()
-    for name, value in {
-        "STOCKS_UPSTREAM": "sandbox",
-        "STOCKS_SANDBOX_URL": "http://127.0.0.1:9",
-        "STOCKS_HOME": str(home),
-        "DAGSTER_HOME": str(home / "dagster"),
-        "STOCKS_LAKE": str(home / "lake"),
-        "STOCKS_CONTROL_DB": str(home / "control.db"),
-        "STOCKS_TWELVE_DATA_PLAN": "basic8",
-    }.items():
-        monkeypatch.setenv(name, value)
+    go_offline(monkeypatch, home, STOCKS_TWELVE_DATA_PLAN="basic8")
     with dg.DagsterInstance.ephemeral() as instance:
         made = ValidationDesk(home / "lake", instance)
         made.stock(SYMBOLS)

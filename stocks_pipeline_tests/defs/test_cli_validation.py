@@ -1,24 +1,22 @@
 """`stocks validate` and `stocks validation`: arguments, what they print, exit codes, exactly what a retry tries."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from typer.testing import CliRunner
 
-from stocks_pipeline.cli.app import app
 from stocks_pipeline.defs.us.reaping import DIED
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline_tests.offline import Stocks, go_offline, run_stocks
 from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down
 
 SYMBOLS = [f"S{number:02}" for number in range(20)]
-Stocks = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -26,16 +24,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Validation
     """A desk whose commands meet the canned vendor; S03 differs."""
     home = tmp_path / "home"
     home.mkdir()
-    for name, value in {
-        "STOCKS_UPSTREAM": "sandbox",
-        "STOCKS_SANDBOX_URL": "http://127.0.0.1:9",
-        "STOCKS_HOME": str(home),
-        "DAGSTER_HOME": str(home / "dagster"),
-        "STOCKS_LAKE": str(home / "lake"),
-        "STOCKS_CONTROL_DB": str(home / "control.db"),
-        "STOCKS_TWELVE_DATA_PLAN": "basic8",
-    }.items():
-        monkeypatch.setenv(name, value)
+    go_offline(monkeypatch, home, STOCKS_TWELVE_DATA_PLAN="basic8")
     with dg.DagsterInstance.ephemeral() as instance:
         made = ValidationDesk(home / "lake", instance)
         made.stock(SYMBOLS, spoilt={"S03": 1.05})
@@ -48,13 +37,7 @@ def stocks(desk: ValidationDesk) -> Stocks:
     """Run one command on that desk in this process: exit code, standard output, standard error."""
     assert desk.lake.exists(layout.batches_key("us", DAY))
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        found = CliRunner().invoke(app, list(arguments))
-        if found.exception is not None and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        return found.exit_code, found.stdout, found.stderr
-
-    return call
+    return run_stocks
 
 
 def validated(stocks: Stocks, *more: str) -> tuple[int, dict[str, Any]]:

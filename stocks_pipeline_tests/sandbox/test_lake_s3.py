@@ -15,7 +15,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
 
 from stocks_pipeline import storage
 from stocks_pipeline.domain.schemas import PRICES
@@ -30,15 +29,6 @@ from stocks_pipeline_tests.price_files import put_daily, put_plan, put_raw
 KEY = "asx/raw-data/2026-11-20-batch-0.parquet"
 FRI = date(2026, 11, 20)
 ACCESS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """A session's record on S3, which two machines write: no step of either is lost, and a replaced one is found out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from stocks_pipeline.defs.us.session_book import ReplacedError, SessionBook
 from stocks_pipeline.domain.plans import plan_named
@@ -29,15 +28,6 @@ class Meddler(FakeClock):
             self.then = None
             act()
         return super().now()
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
