@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.fanout import Made, range_tags
+from stocks_pipeline.pool import _Crew
 from stocks_pipeline_tests.fanout_desk import (
     JOB_DESK,
     KEY,
@@ -42,6 +43,22 @@ def interrupt() -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
+def wait_until_the_pool_is_waited_for() -> None:
+    """Until the main thread is back inside the pool, all events stored. Called from a pool thread.
+
+    A signal while Dagster stores an event is another case, with a test of its own: our generator is then suspended and
+    never resumed, and the workers are told to stop only when it is collected.
+    """
+    for _ in range(int(WAIT_S * 50)):
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None:
+            if frame.f_code is _Crew.outcome.__code__:
+                return
+            frame = frame.f_back
+        threading.Event().wait(0.02)
+    raise AssertionError("the main thread never came back to the pool")
+
+
 class Interrupted(Desk):
     """A desk whose k3 interrupts the run as soon as k0 to k2 are in the event log, with two more at work."""
 
@@ -57,6 +74,7 @@ class Interrupted(Desk):
             if self.requested:
                 run = self.instance.get_runs()[0]
                 self.instance.report_run_canceling(run)
+            wait_until_the_pool_is_waited_for()
             interrupt()
         assert self.stop.wait(WAIT_S), "the workers were never told to stop"
         self.saw_stop[key] += 1
@@ -65,17 +83,18 @@ class Interrupted(Desk):
 
 @pytest.fixture
 def instance(caplog: pytest.LogCaptureFixture) -> Iterator[dg.DagsterInstance]:
-    """A new instance; every test leaves no pool thread behind."""
+    """A new instance; every test leaves no pool thread behind, and answers for its own only."""
+    before = set(pool_threads())
     with dg.DagsterInstance.ephemeral() as fresh:
         yield fresh
-    assert_pool_is_gone(caplog)
+    assert_pool_is_gone(caplog, before)
 
 
-def assert_pool_is_gone(caplog: pytest.LogCaptureFixture) -> None:
-    """No pool thread is left, once nobody holds the interrupt's traceback, and with it the suspended generator."""
+def assert_pool_is_gone(caplog: pytest.LogCaptureFixture, before: set[threading.Thread]) -> None:
+    """No new pool thread is left, once nobody holds the interrupt's traceback, and with it the suspended generator."""
     caplog.clear()  # pytest's own records hold tracebacks too
     gc.collect()
-    assert not pool_threads()
+    assert not set(pool_threads()) - before
 
 
 def interrupted(instance: dg.DagsterInstance, *, requested: bool) -> Interrupted:
@@ -124,6 +143,7 @@ def test_an_interrupt_while_dagster_stores_an_event_ends_the_pool_too(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The signal may come while our generator is suspended; then Dagster never resumes it, and only drops it."""
+    before = set(pool_threads())
     desk = interrupted(instance, requested=True)
     store = dg.DagsterInstance.handle_new_event
 
@@ -144,7 +164,7 @@ def test_an_interrupt_while_dagster_stores_an_event_ends_the_pool_too(
     assert "k1" in green
     assert len(green) < len(KEYS)
     assert (red, busy) == (set(), set())
-    assert_pool_is_gone(caplog)
+    assert_pool_is_gone(caplog, before)
     assert desk.stop.is_set()
 
 
