@@ -30,7 +30,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "STOCKS_LIMITS_URL",
         "",
-        "`postgresql://…`: rate limits that several machines share; default: the control file.",
+        "`postgresql://…`: limits, budget and claims that several machines share; default: the control file.",
         secret=True,
     ),
     Setting("STOCKS_S3_ENDPOINT", "", "Another S3 endpoint than AWS's, for MinIO and tests."),

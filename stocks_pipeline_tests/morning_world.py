@@ -59,7 +59,7 @@ class WorldDesk(MorningDesk):
 
     def spent(self) -> Decimal:
         """What the budget has booked, on all days."""
-        budget = Budget(Path(self.root.parent / "home" / "control.db"), Decimal(100), clock=SystemClock())
+        budget = Budget(str(self.root.parent / "home" / "control.db"), Decimal(100), clock=SystemClock())
         try:
             days = {SystemClock().now().date(), *(_day(row) for row in self.ledger())}
             return sum((budget.spent(day) for day in days), Decimal(0))

@@ -5,6 +5,7 @@ schedules (doctor_dagster.py), the time limit and printing (doctor.py).
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -41,16 +42,17 @@ def tickers(found: Settings) -> Sequence[Finding]:
 def budget(found: Settings) -> Sequence[Finding]:
     """What the model cost today (UTC) against the day's cap."""
     from stocks_pipeline.upstream.budget import SETTING, Budget
+    from stocks_pipeline.upstream.control_file import StoreError
 
     cap, clock = found.llm.budget_usd, SystemClock()
-    if not found.control_db.exists():
+    if not _has_books(found):
         return [ok("model budget", f"nothing spent yet of {cap:.2f} USD a day")]
-    book = Budget(found.control_db, cap, clock=clock)
     try:
-        day = clock.now().date()
-        spent, held = book.spent(day), book.reserved(day)
-    finally:
-        book.close()
+        with closing(Budget(found.limits, cap, clock=clock)) as book:
+            day = clock.now().date()
+            spent, held = book.spent(day), book.reserved(day)
+    except (ImportError, UpstreamError, StoreError):
+        return [failed("model budget", "cannot be read, so no report is written", "mend what is said of the limits")]
     text = f"{spent:.4f} of {cap:.2f} USD spent on {day} (UTC)" + (f", {held:.4f} held by calls" if held else "")
     if spent >= cap * NEARLY:
         return [warned("model budget", text, f"wait for 00:00 UTC, or raise {SETTING}; reports wait as pending")]
@@ -63,7 +65,7 @@ def model(found: Settings) -> Sequence[Finding]:
     from stocks_pipeline.defs.resources import NarratorResource
 
     what = f"{found.llm.model} at {found.llm.base_url if found.upstream == 'live' else found.sandbox_url}"
-    if not found.control_db.exists():
+    if not _has_books(found):
         return [ok("model", f"{what} is not asked before the first run")]
     if found.upstream == "sandbox" and not healthy(found.sandbox_url):
         return [warned("model", f"{what} is not asked: no sandbox answers", "start it with: stocks sandbox")]
@@ -109,6 +111,11 @@ def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
         )
         for day, names in stuck.items()
     ]
+
+
+def _has_books(found: Settings) -> bool:
+    """Whether a run has been here; looking must not make the control file."""
+    return found.limits_url is not None or found.control_db.exists()
 
 
 class _Nothing:

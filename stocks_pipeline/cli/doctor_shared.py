@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from stocks_pipeline.cli.alerts import per_sink, what_to_do
 from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.settings import Settings
+from stocks_pipeline.upstream.limits_address import where
 
 if TYPE_CHECKING:
-    from stocks_pipeline.upstream.grant_store import Connection
+    from stocks_pipeline.upstream.shared_store import Connection
 
 _COOLING = "SELECT key, cool_until, reason FROM limit_keys WHERE cool_until > ?"
 _PROBE = "doctor"
@@ -52,10 +52,11 @@ def _database(url: str) -> Sequence[Finding]:
     """A row is made, read, changed and deleted by the code that runs use, in a transaction that is taken back."""
     from stocks_pipeline.upstream.control_file import StoreError
     from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-    from stocks_pipeline.upstream.grant_store import open_store
+    from stocks_pipeline.upstream.grants import TABLES
+    from stocks_pipeline.upstream.shared_store import open_store
 
     try:
-        store = open_store(url, _PROBE, SystemClock())
+        store = open_store(url, _PROBE, TABLES, SystemClock())
         try:
             with store.transaction() as con:
                 cooling = _cooling(con.execute(_COOLING, (store.now(con),)))
@@ -72,9 +73,8 @@ def _database(url: str) -> Sequence[Finding]:
         do = "start the server or correct the address; until then no vendor is asked" if lost else mend
         what = error.message if isinstance(error, UpstreamError) else str(error)
         return [failed("limits", what, f"{do}. Without STOCKS_LIMITS_URL the control file is used")]
-    parts = urlsplit(url)
-    where = f"{parts.hostname or 'local socket'}:{parts.port or 5432}{parts.path}"
-    return [ok("limits", f"STOCKS_LIMITS_URL ({where}): written and taken back; for all machines"), *cooling]
+    text = f"STOCKS_LIMITS_URL ({where(url)}): written and taken back; limits, budget and claims of all machines"
+    return [ok("limits", text), *cooling]
 
 
 def _probe(con: "Connection") -> None:

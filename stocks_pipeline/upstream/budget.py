@@ -1,4 +1,4 @@
-"""What the model may cost in a day: one cap in US dollars that every process of a machine shares.
+"""What the model may cost in a day: one cap in US dollars that every process shares, of one machine or of several.
 
 What belongs here: reserving a call's worst case before it is sent, settling what it did cost, giving back what it did
 not. What does not: what a call costs (model_prices.py), sending it (narrator.py), the ledger of calls (the lake).
@@ -9,30 +9,30 @@ answer that was kept is settled by whoever finds it. A call that a killed proces
 known to nobody here; the vendor's own bill has it.
 """
 
-import sqlite3
 import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_CEILING, Decimal
-from pathlib import Path
+from typing import Final
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.upstream.control_file import ControlFile
 from stocks_pipeline.upstream.failures import MODEL, FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import pause
+from stocks_pipeline.upstream.shared_store import Connection, Tables, open_store
 
 UPSTREAM = MODEL
 SETTING = "STOCKS_LLM_BUDGET_USD"
 _UNITS = Decimal(10) ** 12  # sums are whole numbers: a token of the cheapest model costs some 10,000 of these
 _POLL_S = 0.25
 _KEEP = timedelta(days=62)
-_SCHEMA = """
+_MAKE: Final = """
 CREATE TABLE IF NOT EXISTS llm_reserved(
-    call_id TEXT PRIMARY KEY, day TEXT NOT NULL, amount INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+    call_id TEXT PRIMARY KEY, day TEXT NOT NULL, amount BIGINT NOT NULL, until DOUBLE PRECISION NOT NULL);
 CREATE TABLE IF NOT EXISTS llm_spent(
-    call_id TEXT PRIMARY KEY, day TEXT NOT NULL, amount INTEGER NOT NULL) WITHOUT ROWID;
+    call_id TEXT PRIMARY KEY, day TEXT NOT NULL, amount BIGINT NOT NULL);
 CREATE INDEX IF NOT EXISTS llm_spent_day ON llm_spent(day);
 """
+_TABLES: Final = Tables(sqlite=_MAKE, postgres=_MAKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,24 @@ class CapReachedError(UpstreamError):
 
 
 class Budget:
-    """The cap over one control file. Safe for threads and processes, and after a fork.
+    """The cap over one control file or database. Safe for threads and processes, and after a fork.
 
     Args:
-        path: the control file; folder and file are made.
+        url: a path, or `postgresql://…` for the processes of several machines; file or tables are made.
         cap_usd: most that a UTC day may cost, 0 or more.
-        clock: for leases and for waiting.
+        clock: for waiting, and in a file for leases; in a database the server's counts for those.
 
     Raises:
-        StoreError: the file cannot be used; from every method.
+        StoreError: the file cannot be used, or the database refuses what it is asked; from every method.
+        UpstreamError: the database cannot be reached; from every method.
     """
 
-    def __init__(self, path: Path, cap_usd: Decimal, *, clock: Clock) -> None:
+    def __init__(self, url: str, cap_usd: Decimal, *, clock: Clock) -> None:
         if not cap_usd.is_finite() or cap_usd < 0:
             raise ValueError(f"{SETTING} is {cap_usd}; it must be 0 or more")
         self.cap_usd = cap_usd
         self._clock = clock
-        self._file = ControlFile(path, _SCHEMA, clock=clock)
+        self._store = open_store(url, "model budget", _TABLES, clock)
 
     def reserve(  # noqa: PLR0913 - keyword-only, each a decision of the caller
         self,
@@ -114,7 +115,7 @@ class Budget:
         """
         if actual_usd < 0:
             raise ValueError(f"{call_id}: a call cannot cost {actual_usd} USD")
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             row = con.execute("SELECT day FROM llm_reserved WHERE call_id=?", (call_id,)).fetchone()
             known = con.execute("SELECT 1 FROM llm_spent WHERE call_id=?", (call_id,)).fetchone()
             if row is None and day is None and known is None:
@@ -126,40 +127,40 @@ class Budget:
 
     def release(self, call_id: str) -> None:
         """Give back what a call held that cost nothing. Without a reservation this does nothing."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             con.execute("DELETE FROM llm_reserved WHERE call_id=?", (call_id,))
 
     def spent(self, day: date) -> Decimal:
         """US dollars settled on `day`."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             return _spent(con, day) / _UNITS
 
     def reserved(self, day: date) -> Decimal:
         """US dollars held on `day` by calls whose lease has not ended."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             return self._held(con, day) / _UNITS
 
     def close(self) -> None:
-        """Release the file."""
-        self._file.close()
+        """Release the file or the connection."""
+        self._store.close()
 
     def _try(self, units: int, day: date, call_id: str, lease_s: float) -> tuple[int, int | None]:
         """Reserve if there is room. What is spent, and what others hold where there is no room; else None."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             if con.execute("SELECT 1 FROM llm_spent WHERE call_id=?", (call_id,)).fetchone():
                 raise ValueError(f"{call_id} is settled: every call needs an id of its own")
-            con.execute("DELETE FROM llm_reserved WHERE until<=? OR call_id=?", (self._clock.time(), call_id))
+            now = self._store.now(con)
+            con.execute("DELETE FROM llm_reserved WHERE until<=? OR call_id=?", (now, call_id))
             spent, held = _spent(con, day), self._held(con, day)
             if spent + held + units > _units(self.cap_usd):
                 return spent, held
-            until = self._clock.time() + lease_s
-            con.execute("INSERT INTO llm_reserved VALUES(?,?,?,?)", (call_id, str(day), units, until))
+            con.execute("INSERT INTO llm_reserved VALUES(?,?,?,?)", (call_id, str(day), units, now + lease_s))
             con.execute("DELETE FROM llm_spent WHERE day<?", (str(day - _KEEP),))
             return spent, None
 
-    def _held(self, con: sqlite3.Connection, day: date) -> int:
+    def _held(self, con: Connection, day: date) -> int:
         sql = "SELECT coalesce(sum(amount), 0) FROM llm_reserved WHERE day=? AND until>?"
-        return int(con.execute(sql, (str(day), self._clock.time())).fetchone()[0])
+        return int(con.execute(sql, (str(day), self._store.now(con))).fetchone()[0])
 
     def _spent_up(self, amount: Decimal, spent: int, day: date) -> UpstreamError:
         after = datetime.combine(day + timedelta(days=1), time(), UTC) - self._clock.now()
@@ -182,7 +183,7 @@ class Budget:
         return f"the budget of {day} (UTC) is {_shown(self.cap_usd)} USD ({SETTING}): {_shown(spent / _UNITS)} is spent"
 
 
-def _spent(con: sqlite3.Connection, day: date) -> int:
+def _spent(con: Connection, day: date) -> int:
     sql = "SELECT coalesce(sum(amount), 0) FROM llm_spent WHERE day=?"
     return int(con.execute(sql, (str(day),)).fetchone()[0])
 

@@ -1,4 +1,4 @@
-"""Who is asking what: a claim on a question, which every process of a machine sees, so that nobody pays for it twice.
+"""Who is asking what: a claim on a question, which every process sees, so that nobody pays for it twice.
 
 What belongs here: taking a claim, waiting for one, renewing it, giving it back. What does not: what is asked, and what
 whoever waited finds then (narrator.py; defs/us/at_work.py for a validation's session).
@@ -7,26 +7,28 @@ A claim is a lease of seconds that its holder renews for as long as it works. So
 whose process was killed is overtaken at once instead of after the longest time that an answer may take.
 """
 
-import itertools
 import logging
-import os
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Final
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.upstream.control_file import ControlFile, StoreError
+from stocks_pipeline.upstream.control_file import StoreError
+from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.limits import pause
+from stocks_pipeline.upstream.shared_store import Connection, Tables, open_store
 
 LEASE_S = 10.0
 """A busy machine may be late with renewing by almost so much; a killed holder keeps others waiting for no longer."""
 _RENEWALS = 4  # in the time of a lease
 _POLL_S = 0.25
-_SCHEMA = """
+_MAKE: Final = """
 CREATE TABLE IF NOT EXISTS llm_claims(
-    key TEXT PRIMARY KEY, holder TEXT NOT NULL, mark TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+    key TEXT PRIMARY KEY, holder TEXT NOT NULL, mark TEXT NOT NULL, until DOUBLE PRECISION NOT NULL);
 """
+_TABLES: Final = Tables(sqlite=_MAKE, postgres=_MAKE)
 _TAKE = """
 INSERT INTO llm_claims VALUES(?,?,?,?)
 ON CONFLICT(key) DO UPDATE SET holder=excluded.holder, mark=excluded.mark, until=excluded.until
@@ -34,25 +36,25 @@ WHERE llm_claims.until NOT BETWEEN ? AND ?
 """
 
 _log = logging.getLogger(__name__)
-_numbers = itertools.count()
 
 
 class Claims:
-    """The claims over one control file. Safe for threads and processes, and after a fork.
+    """The claims over one control file or database. Safe for threads and processes, and after a fork.
 
     Args:
-        path: the control file; folder and file are made.
-        clock: for leases and for waiting.
-        lease_s: how long a claim outlives a holder that was killed; all users of a file agree on it.
+        url: a path, or `postgresql://…` for the processes of several machines; file or tables are made.
+        clock: for waiting, and in a file for leases; in a database the server's counts for those.
+        lease_s: how long a claim outlives a holder that was killed; all who share the claims agree on it.
         poll_s: how often whoever waits looks again.
 
     Raises:
-        StoreError: the file cannot be used; from every method.
+        StoreError: the file cannot be used, or the database refuses what it is asked; from every method.
+        UpstreamError: the database cannot be reached; from every method.
     """
 
-    def __init__(self, path: Path, *, clock: Clock, lease_s: float = LEASE_S, poll_s: float = _POLL_S) -> None:
+    def __init__(self, url: str, *, clock: Clock, lease_s: float = LEASE_S, poll_s: float = _POLL_S) -> None:
         self._clock, self._lease_s, self._poll_s = clock, lease_s, poll_s
-        self._file = ControlFile(path, _SCHEMA, clock=clock)
+        self._store = open_store(url, "claims", _TABLES, clock)
         self._lock = threading.Lock()
         self._held: dict[str, str] = {}  # mark -> key
         self._over = threading.Event()
@@ -66,7 +68,7 @@ class Claims:
         Raises:
             Cancelled: `stop` was set while waiting.
         """
-        mark = f"{os.getpid()}.{next(_numbers)} {self._clock.time()}"
+        mark = secrets.token_hex(8)
         while not self._take(key, holder, mark):
             pause(self._poll_s, clock=self._clock, stop=stop)
         self._work_on(key, mark)
@@ -77,29 +79,29 @@ class Claims:
 
     def holder(self, key: str) -> str | None:
         """Who holds the key at the moment."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             sql = "SELECT holder FROM llm_claims WHERE key=? AND until BETWEEN ? AND ?"
-            row = con.execute(sql, (key, *self._valid())).fetchone()
+            row = con.execute(sql, (key, *self._valid(con))).fetchone()
         return str(row[0]) if row else None
 
     def forget(self, key: str, holder: str) -> None:
         """End the claim of a holder that is known to be gone, instead of waiting until it lapses."""
-        with self._file.transaction() as con:
+        with self._store.transaction() as con:
             con.execute("DELETE FROM llm_claims WHERE key=? AND holder=?", (key, holder))
 
     def close(self) -> None:
-        """Release the file."""
-        self._file.close()
+        """Release the file or the connection."""
+        self._store.close()
 
-    def _valid(self) -> tuple[float, float]:
-        """The present, and the latest end that a claim can have unless the machine's clock was set back since."""
-        now = self._clock.time()
+    def _valid(self, con: Connection) -> tuple[float, float]:
+        """The present, and the latest end that a claim can have unless the clock was set back since."""
+        now = self._store.now(con)
         return now, now + 2 * self._lease_s
 
     def _take(self, key: str, holder: str, mark: str = "") -> bool:
-        with self._file.transaction() as con:
-            now, latest = self._valid()
-            taken = con.execute(_TAKE, (key, holder, mark, now + self._lease_s, now, latest)).rowcount == 1
+        with self._store.transaction() as con:
+            now, latest = self._valid(con)
+            taken = bool(con.execute(_TAKE, (key, holder, mark, now + self._lease_s, now, latest)).rowcount)
             if taken:  # what dead holders left, and nobody asked for again
                 con.execute("DELETE FROM llm_claims WHERE until<?", (now - 60 * self._lease_s,))
         return taken
@@ -117,9 +119,9 @@ class Claims:
             if not self._held:
                 self._over.set()
         try:
-            with self._file.transaction() as con:
+            with self._store.transaction() as con:
                 con.execute("DELETE FROM llm_claims WHERE key=? AND mark=?", (key, mark))
-        except StoreError as error:  # it lapses by itself, and the work that it was for is done
+        except (StoreError, UpstreamError) as error:  # it lapses by itself, and the work that it was for is done
             _log.warning("a claim cannot be given back: %s", error)
 
     def _keep(self, over: threading.Event) -> None:
@@ -127,14 +129,13 @@ class Claims:
         while not over.wait(self._lease_s / _RENEWALS):
             try:
                 self._renew()
-            except StoreError as error:  # the claim may lapse then; the work itself will meet the same trouble
+            except (StoreError, UpstreamError) as error:  # it may lapse then; the work will meet the same trouble
                 _log.warning("claims cannot be renewed: %s", error)
 
     def _renew(self) -> None:
         with self._lock:
             held = list(self._held.items())
-        until = self._clock.time() + self._lease_s
-        with self._file.transaction() as con:
-            con.executemany(
-                "UPDATE llm_claims SET until=? WHERE key=? AND mark=?", [(until, key, mark) for mark, key in held]
-            )
+        with self._store.transaction() as con:
+            until = self._store.now(con) + self._lease_s
+            for mark, key in held:
+                con.execute("UPDATE llm_claims SET until=? WHERE key=? AND mark=?", (until, key, mark))

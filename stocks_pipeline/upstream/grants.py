@@ -2,7 +2,7 @@
 
 What belongs here: handing out, moving and taking back send times, each in one short transaction. What does not:
 waiting for them (limits.py), what a refusal of the upstream means (failures.py, http.py), and where the
-ledger lies (grant_store.py, grants_postgres.py).
+ledger lies (shared_store.py, shared_postgres.py).
 
 How it is exact. The credits of a key form one line, in the order in which they were reserved. A reservation of `c`
 credits under "N in any P seconds" may be sent from `at` to `until`, and `at` is never before the `until` of the credit
@@ -14,9 +14,34 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stocks_pipeline.upstream.grant_store import Connection, Store
+from stocks_pipeline.upstream.shared_store import Connection, Store, Tables
 
 DAY_S = 86_400
+TABLES = Tables(
+    sqlite="""
+CREATE TABLE IF NOT EXISTS limit_grants(
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, seq INTEGER NOT NULL, credits INTEGER NOT NULL,
+    at REAL NOT NULL, until REAL NOT NULL, day INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS limit_grants_seq ON limit_grants(key, seq);
+CREATE INDEX IF NOT EXISTS limit_grants_until ON limit_grants(key, until);
+CREATE TABLE IF NOT EXISTS limit_keys(
+    key TEXT PRIMARY KEY, wrote_at REAL NOT NULL, cool_until REAL NOT NULL, keep_s REAL NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS limit_days(
+    key TEXT NOT NULL, day INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY(key, day)) WITHOUT ROWID;
+""",
+    postgres="""
+CREATE TABLE IF NOT EXISTS limit_grants(
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key TEXT NOT NULL, seq BIGINT NOT NULL,
+    credits INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION NOT NULL, day INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS limit_grants_seq ON limit_grants(key, seq);
+CREATE INDEX IF NOT EXISTS limit_grants_until ON limit_grants(key, until);
+CREATE TABLE IF NOT EXISTS limit_keys(
+    key TEXT PRIMARY KEY, wrote_at DOUBLE PRECISION NOT NULL, cool_until DOUBLE PRECISION NOT NULL,
+    keep_s DOUBLE PRECISION NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS limit_days(
+    key TEXT NOT NULL, day INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY(key, day));
+""",
+)
 _KEEP_AT_LEAST_S = 60.0
 _JOIN = "INSERT INTO limit_keys VALUES(?,0,0,?,'') ON CONFLICT(key) DO UPDATE SET keep_s="
 _JOIN += "CASE WHEN excluded.keep_s > limit_keys.keep_s THEN excluded.keep_s ELSE limit_keys.keep_s END"

@@ -21,8 +21,8 @@ from typing import Protocol
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline.upstream.grant_store import open_store
-from stocks_pipeline.upstream.grants import DAY_S, DaySpent, Grant, GrantLedger
+from stocks_pipeline.upstream.grants import DAY_S, TABLES, DaySpent, Grant, GrantLedger
+from stocks_pipeline.upstream.shared_store import open_store
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.25  # how soon a waiting thread sees `stop`
@@ -240,5 +240,5 @@ def open_limiter(  # noqa: PLR0913 - each is a dimension of the limit
         UpstreamError: the database cannot be reached; here and from every method of the limiter.
     """
     pairs = [(rate.credits, rate.period_s) for rate in rates]
-    ledger = GrantLedger(open_store(url, key, clock), key, pairs, daily=daily)
+    ledger = GrantLedger(open_store(url, key, TABLES, clock), key, pairs, daily=daily)
     return SharedLimiter(ledger, rates, clock=clock, upstream=upstream, daily=daily)

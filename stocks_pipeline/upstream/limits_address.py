@@ -1,7 +1,7 @@
 """The address of the database that several machines share for their limits, read without showing its password.
 
 What belongs here: what such an address may look like, and what of it may be shown. What does not: connecting
-(grants_postgres.py) and the setting that holds it (settings.py). Whoever else reads a wrong address quotes the piece
+(shared_postgres.py) and the setting that holds it (settings.py). Whoever else reads a wrong address quotes the piece
 that it stumbled over, which is the password where that holds a character with a meaning: so it is read here first.
 """
 

@@ -241,10 +241,12 @@ class Narrator:
 
     def _book(self, row: LlmCall, worst: Decimal) -> None:
         """Settle, then record. What may have cost something and is not known counts as the worst case."""
-        if self._budget is not None:
-            booked = worst if row.cost_usd is None else row.cost_usd
-            if booked:
-                self._budget.settle(row.call_id, booked, day=row.started_at.date())
-            else:
-                self._budget.release(row.call_id)
-        self._record(row)
+        try:
+            if self._budget is not None:
+                booked = worst if row.cost_usd is None else row.cost_usd
+                if booked:
+                    self._budget.settle(row.call_id, booked, day=row.started_at.date())
+                else:
+                    self._budget.release(row.call_id)
+        finally:  # a shared budget out of reach must not cost the ledger its row
+            self._record(row)

@@ -449,7 +449,7 @@ def test_the_doctor_knows_a_spent_budget_and_a_stuck_job(stocks: Stocks, morning
     found = Settings.load()
     assert doctor_reports.budget(found)[0].state == "ok"
     found.control_db.parent.mkdir(parents=True, exist_ok=True)
-    book = Budget(found.control_db, Decimal(2), clock=SystemClock())
+    book = Budget(str(found.control_db), Decimal(2), clock=SystemClock())
     book.settle("one", Decimal("1.9"), day=datetime.now(UTC).date())
     book.close()
     (finding,) = doctor_reports.budget(found)

@@ -106,7 +106,7 @@ def test_who_comes_second_is_told(desk: ValidationDesk, monkeypatch: pytest.Monk
     """Another process is at the session: the command says so and waits, then shows what was found."""
     told: list[str] = []
     monkeypatch.setattr("stocks_pipeline.cli.validate.complain", told.append)
-    claims = Claims(desk.root.parent / "control.db", clock=SystemClock())
+    claims = Claims(str(desk.root.parent / "control.db"), clock=SystemClock())
 
     monkeypatch.setattr("stocks_pipeline.defs.us.at_work._alive", lambda _instance, run_id: run_id == "1234")
 

@@ -137,6 +137,6 @@ def test_a_killed_runs_claim_holds_nobody_up(desk: ValidationDesk) -> None:
     desk.open()
     run = desk.instance.create_run_for_job(desk.repository.get_job("us_validation_results"))
     desk.instance.report_run_failed(run, message="Its process died.")
-    claims = Claims(desk.root.parent / "home" / "control.db", clock=SystemClock())
+    claims = Claims(str(desk.root.parent / "home" / "control.db"), clock=SystemClock())
     with claims.hold(f"validation {desk.lake.uri(DAYS_OWN.record)}", run.run_id):  # renewed for as long as this lasts
         assert desk.check().success

@@ -1,35 +1,37 @@
 """The doctor on limits in a real Postgres: usable, cooling, refused; and its probe leaves nothing."""
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from stocks_pipeline.cli import doctor_shared
+from stocks_pipeline.cli import doctor_reports, doctor_shared
 from stocks_pipeline.cli.doctor_checks import Finding
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.settings import Settings
+from stocks_pipeline.upstream.budget import Budget
 from stocks_pipeline.upstream.limits import Rate, open_limiter
-from stocks_pipeline_tests.pipeline.test_limits_postgres import postgres
+from stocks_pipeline_tests.postgres_server import postgres_server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    """A Postgres of our own; not below pytest's folder, which another pytest that starts meanwhile closes."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = postgres(Path(folder) / "pg")
+    with postgres_server() as made:
         yield made
-        made.cleanup()
+
+
+def settings(url: str, home: Path) -> Settings:
+    """A desk that never ran, with its limits at that address."""
+    return dataclasses.replace(Settings.load({"STOCKS_HOME": str(home)}), limits_url=url)
 
 
 def look(url: str, home: Path) -> list[Finding]:
     """What the doctor says of limits at that address."""
-    found = Settings.load({"STOCKS_HOME": str(home)})
-    return list(doctor_shared.limits(dataclasses.replace(found, limits_url=url)))
+    return list(doctor_shared.limits(settings(url, home)))
 
 
 def test_a_database_that_can_be_used_is_well_and_keeps_no_probe(server: Any, tmp_path: Path) -> None:
@@ -53,3 +55,15 @@ def test_a_user_who_may_not_write_is_refused_with_what_to_do(server: Any, tmp_pa
     (finding,) = look(url.replace("//postgres:@", "//reader:@"), tmp_path)
     assert (finding.state, "permission denied" in finding.what) == ("fail", True)
     assert "right to make and write tables" in finding.do
+
+
+def test_the_budget_of_several_machines_is_the_databases(server: Any, tmp_path: Path) -> None:
+    """C21: what another machine spent today is told here, where nothing ever ran; out of reach is no zero."""
+    url, today = server.get_uri(), SystemClock().now().date()
+    other = Budget(url, Decimal(2), clock=SystemClock())
+    other.settle("theirs", Decimal("1.95"), day=today)
+    other.close()
+    (finding,) = doctor_reports.budget(settings(url, tmp_path))
+    assert (finding.state, f"1.9500 of 2.00 USD spent on {today}" in finding.what) == ("warn", True)
+    (finding,) = doctor_reports.budget(settings("postgresql://localhost:1/nowhere", tmp_path))
+    assert (finding.state, "cannot be read" in finding.what) == ("fail", True)

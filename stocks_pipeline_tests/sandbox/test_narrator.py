@@ -43,8 +43,8 @@ class Desk:
     def __init__(self, url: str, path: Path, **options: Any) -> None:
         self.rows: dict[str, LlmCall] = {}
         self.kept: dict[str, bytes] = {}
-        self.budget = Budget(path / "control.db", options.pop("cap", Decimal(5)), clock=SystemClock())
-        self.claims = Claims(path / "control.db", clock=SystemClock(), lease_s=2.0, poll_s=0.02)
+        self.budget = Budget(str(path / "control.db"), options.pop("cap", Decimal(5)), clock=SystemClock())
+        self.claims = Claims(str(path / "control.db"), clock=SystemClock(), lease_s=2.0, poll_s=0.02)
         self.after_put: Callable[[], None] = lambda: None
         self._url, self.path = url, path
         self.narrator = self.open(**options)
@@ -126,7 +126,7 @@ def test_the_same_question_is_never_paid_for_twice(sandbox: SandboxServer, desk:
 def test_who_asks_the_same_at_once_pays_once(sandbox: SandboxServer, desk: Desk) -> None:
     """Ten threads of two narrators over one store and one control file: one call, nine who find its answer."""
     sandbox._admin("POST", "latency", {"chat_s": [0.5, 0.5]})
-    other = desk.open(claims=Claims(desk.path / "control.db", clock=SystemClock(), lease_s=2.0, poll_s=0.02))
+    other = desk.open(claims=Claims(str(desk.path / "control.db"), clock=SystemClock(), lease_s=2.0, poll_s=0.02))
 
     def ask(number: int) -> Answer:
         narrator = (desk.narrator, other)[number % 2]

@@ -26,7 +26,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def budget(tmp_path: Path, clock: FakeClock) -> Iterator[Budget]:
-    made = Budget(tmp_path / "control.db", Decimal("1.00"), clock=clock)
+    made = Budget(str(tmp_path / "control.db"), Decimal("1.00"), clock=clock)
     yield made
     made.close()
 
@@ -94,7 +94,7 @@ def test_money_that_others_only_hold_is_not_gone(budget: Budget, clock: FakeCloc
 
 def test_what_is_spent_while_waiting_ends_the_wait(budget: Budget, clock: FakeClock, tmp_path: Path) -> None:
     """As soon as the money is known to be gone there is nothing to wait for."""
-    other = Budget(tmp_path / "control.db", Decimal("1.00"), clock=clock)
+    other = Budget(str(tmp_path / "control.db"), Decimal("1.00"), clock=clock)
     assert reserve(other, "0.90", "slow", lease_s=1000)
     slept, sleep = [], clock.sleep
 
@@ -120,7 +120,7 @@ def test_each_day_has_its_own_budget(budget: Budget) -> None:
 
 def test_a_dead_process_frees_what_it_held(budget: Budget, tmp_path: Path, clock: FakeClock) -> None:
     """When its lease ends, not before; its answer, once found, is settled all the same."""
-    other = Budget(tmp_path / "control.db", Decimal("1.00"), clock=clock)
+    other = Budget(str(tmp_path / "control.db"), Decimal("1.00"), clock=clock)
     other.reserve(Decimal("0.80"), day=DAY, call_id="dead", lease_s=60)
     other.close()
     clock.advance(59.9)
@@ -156,8 +156,8 @@ def test_a_cap_must_be_a_sum(tmp_path: Path, clock: FakeClock) -> None:
     """Zero means nothing may be spent."""
     for wrong in ("-1", "NaN", "Infinity"):
         with pytest.raises(ValueError, match="STOCKS_LLM_BUDGET_USD"):
-            Budget(tmp_path / "x.db", Decimal(wrong), clock=clock)
-    nothing = Budget(tmp_path / "x.db", Decimal(0), clock=clock)
+            Budget(str(tmp_path / "x.db"), Decimal(wrong), clock=clock)
+    nothing = Budget(str(tmp_path / "x.db"), Decimal(0), clock=clock)
     assert reserve(nothing, "0.01", "a") is False
     nothing.close()
 
@@ -202,7 +202,7 @@ def test_no_sequence_of_actors_gets_over_the_cap(
     """Three processes reserve, settle at most what they hold, release, die and wait: the sums are exact and within."""
     clock = FakeClock(datetime(2026, 11, 20, 6, tzinfo=UTC).timestamp())
     path = tmp_path_factory.mktemp("budget") / "control.db"
-    actors = [Budget(path, Decimal("1.00"), clock=clock) for _ in range(3)]
+    actors = [Budget(str(path), Decimal("1.00"), clock=clock) for _ in range(3)]
     leases: dict[str, tuple[int, int, float]] = {}  # by call: whose, cents, until
     spent = 0
     for at, (step, who, amount, share) in enumerate(steps):
@@ -235,7 +235,7 @@ def test_no_sequence_of_actors_gets_over_the_cap(
 
 def test_many_threads_share_one_cap(tmp_path: Path, clock: FakeClock) -> None:
     """Forty threads of two handles ask for 0.03 each: exactly thirty-three get it."""
-    budgets = [Budget(tmp_path / "control.db", Decimal("1.00"), clock=clock) for _ in range(2)]
+    budgets = [Budget(str(tmp_path / "control.db"), Decimal("1.00"), clock=clock) for _ in range(2)]
     got = []
 
     def ask(number: int) -> None:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +13,12 @@ from stocks_pipeline_tests.fakes import FakeClock
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "control.db"
+def path(tmp_path: str) -> str:
+    return str(tmp_path / "control.db")
 
 
 @pytest.fixture
-def claims(path: Path) -> Iterator[Claims]:
+def claims(path: str) -> Iterator[Claims]:
     made = Claims(path, clock=FakeClock())
     yield made
     made.close()
@@ -35,7 +34,7 @@ def test_a_key_is_free_again_when_its_holder_is_done(claims: Claims) -> None:
     assert claims.holder("k") is None
 
 
-def test_one_at_a_time_among_threads_and_handles(path: Path) -> None:
+def test_one_at_a_time_among_threads_and_handles(path: str) -> None:
     """Forty threads over four handles, also under the very same name: never two inside."""
     handles = [Claims(path, clock=SystemClock(), poll_s=0.01) for _ in range(4)]
     inside, most = [], []
@@ -54,7 +53,7 @@ def test_one_at_a_time_among_threads_and_handles(path: Path) -> None:
         handle.close()
 
 
-def test_a_dead_holder_is_overtaken_when_its_lease_ends(path: Path) -> None:
+def test_a_dead_holder_is_overtaken_when_its_lease_ends(path: str) -> None:
     """Not before: nobody gave it back, nobody renews it."""
     clock = FakeClock()
     dead, living = Claims(path, clock=clock, lease_s=10), Claims(path, clock=clock, lease_s=10)
@@ -67,7 +66,7 @@ def test_a_dead_holder_is_overtaken_when_its_lease_ends(path: Path) -> None:
     living.close()
 
 
-def test_a_clock_set_back_keeps_nobody_out_for_longer_than_a_lease(path: Path) -> None:
+def test_a_clock_set_back_keeps_nobody_out_for_longer_than_a_lease(path: str) -> None:
     """A claim that would end later than a new one could is no claim."""
     clock = FakeClock()
     claims = Claims(path, clock=clock, lease_s=10)
@@ -78,7 +77,7 @@ def test_a_clock_set_back_keeps_nobody_out_for_longer_than_a_lease(path: Path) -
     claims.close()
 
 
-def test_a_living_holder_keeps_its_claim_however_long_it_works(path: Path) -> None:
+def test_a_living_holder_keeps_its_claim_however_long_it_works(path: str) -> None:
     """Renewed in time by itself: ten leases later it is still its own."""
     clock = FakeClock()
     claims = Claims(path, clock=clock, lease_s=10)
@@ -112,7 +111,7 @@ def test_a_file_that_fails_at_the_end_costs_no_answer(claims: Claims, caplog: py
     assert "cannot be given back" in caplog.text
 
 
-def test_who_was_overtaken_takes_nothing_back(path: Path) -> None:
+def test_who_was_overtaken_takes_nothing_back(path: str) -> None:
     """A holder that slept through its lease neither renews nor frees what is another's now."""
     clock = FakeClock()
     slept, other = Claims(path, clock=clock, lease_s=10), Claims(path, clock=clock, lease_s=10)

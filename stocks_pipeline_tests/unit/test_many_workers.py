@@ -58,7 +58,7 @@ def test_no_worker_is_turned_away(tmp_path: Path, count: int) -> None:
     """
     lake, control = open_lake(str(tmp_path / "lake")), tmp_path / "control.db"
     clock = SystemClock()
-    budget = Budget(control, Decimal(count) * CENT, clock=clock)
+    budget = Budget(str(control), Decimal(count) * CENT, clock=clock)
     limiter = open_limiter(str(control), "model", [Rate(10_000, 1.0)], clock=clock, upstream="model")
 
     def work(number: int) -> None:

@@ -1,10 +1,11 @@
 """One run at a time works on a session: who comes second waits, and then finds what the first has stored.
 
-What belongs here: the claim that a run holds on its session, over all processes of a machine. What does not: the
-session's record (session_book.py), and what becomes of a session whose run died (reaping.py).
+What belongs here: the claim that a run holds on its session, over all processes, and over all machines that share
+STOCKS_LIMITS_URL. What does not: the session's record (session_book.py), and what becomes of a session whose run died
+(reaping.py).
 
-Two runs of one session would both find a batch open and both pay for it. Machines that share a lake on S3 do not see
-each other's claims: there the record decides, and a batch may be paid for twice.
+Two runs of one session would both find a batch open and both pay for it. Machines that share a lake on S3 but no
+database do not see each other's claims: there the record decides, and a batch may be paid for twice.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def alone_with(context: dg.AssetExecutionContext, lake: Lake, place: SessionPlac
 
     run_id = context.run.run_id
     claim(context.instance, run_id, place)
-    claims, key = Claims(Settings.load().control_db, clock=SystemClock()), f"validation {lake.uri(place.record)}"
+    claims, key = Claims(Settings.load().limits, clock=SystemClock()), f"validation {lake.uri(place.record)}"
     try:
         other = claims.holder(key)
         if other and _alive(context.instance, other):

@@ -1,7 +1,7 @@
-"""The ledger of send times in a Postgres: one limit for the processes of several machines.
+"""What the processes of several machines share, in a Postgres: limits, the model's budget, claims.
 
 What belongs here: connecting, one short transaction at a time, the database's clock, and what it means when the server
-is gone. What does not: the ledger itself (grants.py), which is the same as in a file.
+is gone. What does not: what is kept there (grants.py, budget.py, claims.py), which is the same as in a file.
 
 An advisory lock for each key makes one transaction at a time its only writer; the lock ends with the transaction, also
 when the process or its machine dies. Times are the server's: machines need not agree on theirs. What a process knows
@@ -19,26 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline.upstream.grant_store import Connection
 from stocks_pipeline.upstream.limits_address import UNREADABLE, where
+from stocks_pipeline.upstream.shared_store import Connection, Tables
 
 if TYPE_CHECKING:
     import psycopg
 
 SETTING: Final = "STOCKS_LIMITS_URL"
 _MAKING: Final = "stocks_pipeline limits"
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS limit_grants(
-    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key TEXT NOT NULL, seq BIGINT NOT NULL,
-    credits INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION NOT NULL, day INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS limit_grants_seq ON limit_grants(key, seq);
-CREATE INDEX IF NOT EXISTS limit_grants_until ON limit_grants(key, until);
-CREATE TABLE IF NOT EXISTS limit_keys(
-    key TEXT PRIMARY KEY, wrote_at DOUBLE PRECISION NOT NULL, cool_until DOUBLE PRECISION NOT NULL,
-    keep_s DOUBLE PRECISION NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS limit_days(
-    key TEXT NOT NULL, day INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY(key, day));
-"""
 _SESSION: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -90,7 +78,7 @@ class PostgresStore:
             psycopg is not installed. Both from every method; neither ever shows the password.
     """
 
-    def __init__(self, url: str, key: str, *, clock: Clock) -> None:
+    def __init__(self, url: str, key: str, tables: Tables, *, clock: Clock) -> None:
         self._where = _readable(url)
         self._url, self._clock = url, clock
         self._name = f"{_MAKING} {key}"
@@ -100,7 +88,7 @@ class PostgresStore:
         self._inherited: list[Any] = []
         self._ahead = (0.0, 0.0)  # the server's clock minus our monotonic one: at least, at most
         with self._begun(_MAKING) as connection:
-            connection.execute(_SCHEMA.encode())
+            connection.execute(tables.postgres.encode())
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -1,28 +1,25 @@
-"""Where a ledger of send times lies: what it asks of a database, and the SQLite file that is the default.
+"""What processes share: what it asks of a database, and the SQLite file that is the default.
 
-What belongs here: the protocol, the file, and which of the two an address means. What does not: the ledger itself
-(grants.py) and Postgres (grants_postgres.py).
+What belongs here: the protocol, the file, and which of the two an address means. What does not: what is kept there,
+each with tables of its own (grants.py, budget.py, claims.py), and Postgres (shared_postgres.py).
 """
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.upstream.control_file import ControlFile
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS limit_grants(
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, seq INTEGER NOT NULL, credits INTEGER NOT NULL,
-    at REAL NOT NULL, until REAL NOT NULL, day INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS limit_grants_seq ON limit_grants(key, seq);
-CREATE INDEX IF NOT EXISTS limit_grants_until ON limit_grants(key, until);
-CREATE TABLE IF NOT EXISTS limit_keys(
-    key TEXT PRIMARY KEY, wrote_at REAL NOT NULL, cool_until REAL NOT NULL, keep_s REAL NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS limit_days(
-    key TEXT NOT NULL, day INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY(key, day)) WITHOUT ROWID;
-"""
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The statements that make what is kept, in both dialects. They are run each time a store is opened."""
+
+    sqlite: str
+    postgres: str
 
 
 class Connection(Protocol):
@@ -32,10 +29,10 @@ class Connection(Protocol):
 
 
 class Store(Protocol):
-    """Where a ledger lies."""
+    """Where something lies that processes share."""
 
     def transaction(self) -> AbstractContextManager[Connection]:
-        """The only writer of this ledger while inside; an exception undoes everything."""
+        """The only writer of this key while inside; an exception undoes everything."""
         ...
 
     def now(self, con: Connection) -> float:
@@ -50,10 +47,10 @@ class Store(Protocol):
 
 
 class FileStore:
-    """A ledger in a SQLite file; its clock is the machine's."""
+    """A SQLite file for the processes of one machine; its clock is the machine's."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._file = ControlFile(path, _SCHEMA, clock=clock)
+    def __init__(self, path: Path, tables: Tables, clock: Clock) -> None:
+        self._file = ControlFile(path, tables.sqlite, clock=clock)
         self._clock = clock
         self.transaction = self._file.transaction
         self.close = self._file.close
@@ -66,8 +63,10 @@ class FileStore:
         return now, now
 
 
-def open_store(url: str, key: str, clock: Clock) -> Store:
-    """Where the ledger of `key` lies, by `url`: a path, `sqlite:///path` or `postgresql://…`. It is made.
+def open_store(url: str, key: str, tables: Tables, clock: Clock) -> Store:
+    """Where `key` lies, by `url`: a path, `sqlite:///path` or `postgresql://…`. It is made.
+
+    Transactions of one key exclude each other; in a file all do.
 
     Raises:
         ValueError: another kind of URL.
@@ -75,9 +74,9 @@ def open_store(url: str, key: str, clock: Clock) -> Store:
     """
     scheme, separator, rest = url.partition("://")
     if scheme in {"postgresql", "postgres"} and separator:
-        from stocks_pipeline.upstream.grants_postgres import PostgresStore  # psycopg is an extra
+        from stocks_pipeline.upstream.shared_postgres import PostgresStore  # psycopg is an extra
 
-        return PostgresStore(url, key, clock=clock)
+        return PostgresStore(url, key, tables, clock=clock)
     if separator and scheme != "sqlite":
         raise ValueError(
             f"STOCKS_CONTROL_DB={scheme}://…: a file path or sqlite:///path, or STOCKS_LIMITS_URL=postgresql://…"
@@ -85,4 +84,4 @@ def open_store(url: str, key: str, clock: Clock) -> Store:
     path = Path(rest.removeprefix("/") if separator else url)
     if not path.name:
         raise ValueError("STOCKS_CONTROL_DB is empty: it must name a file")
-    return FileStore(path, clock)
+    return FileStore(path, tables, clock)
