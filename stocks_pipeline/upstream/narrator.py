@@ -6,9 +6,8 @@ run at once (the caller), trying again (http.py).
 
 The order of one call: look for a kept answer of the very same question; claim the question, and look again, since who
 had the claim before has perhaps bought the answer; reserve the worst case of the budget; send; keep the raw answer;
-settle; record. A process may die at any of these points: after `keep` the next one finds the
-answer, settles and records it under the ids of the call that bought it, and pays nothing. `record` is therefore called
-at least once a call and must take the same `call_id` twice.
+settle; record. A process may die at any of these points: after `keep` the next one finds the answer, settles and
+records it under the ids of the call that bought it, and pays nothing. `record` must take the same `call_id` twice.
 """
 
 import hashlib
@@ -241,12 +240,11 @@ class Narrator:
 
     def _book(self, row: LlmCall, worst: Decimal) -> None:
         """Settle, then record. What may have cost something and is not known counts as the worst case."""
+        booked = worst if row.cost_usd is None else row.cost_usd
         try:
-            if self._budget is not None:
-                booked = worst if row.cost_usd is None else row.cost_usd
-                if booked:
-                    self._budget.settle(row.call_id, booked, day=row.started_at.date())
-                else:
-                    self._budget.release(row.call_id)
+            if self._budget is not None and booked:
+                self._budget.settle(row.call_id, booked, day=row.started_at.date())
+            elif self._budget is not None:
+                self._budget.release(row.call_id)
         finally:  # a shared budget out of reach must not cost the ledger its row
             self._record(row)
