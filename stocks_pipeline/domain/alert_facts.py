@@ -166,11 +166,11 @@ def due_days(
 
 
 def due_mornings(
-    comes: Callable[[date], datetime | None], since: datetime, now: datetime
+    comes: Callable[[date], datetime | None], since: datetime, now: datetime, after: timedelta = MORNING_LATE_AFTER
 ) -> list[tuple[date, datetime]]:
-    """Days whose morning came after `since`, longer ago than `MORNING_LATE_AFTER`, each with that instant; the newest
+    """Days whose morning came after `since`, at least `after` ago, each with that instant; the newest
     `WATCHED_SESSIONS`. `comes` says when a day's morning comes; None: it has none. All times aware.
     """
     days = [since.date() + timedelta(days=number) for number in range((now.date() - since.date()).days + 2)]
     found = [(day, at) for day in days if (at := comes(day)) is not None]
-    return [(day, at) for day, at in found if at > since and at + MORNING_LATE_AFTER <= now][-WATCHED_SESSIONS:]
+    return [(day, at) for day, at in found if at > since and at + after <= now][-WATCHED_SESSIONS:]

@@ -148,6 +148,11 @@ _LATE: Final = {
         # It fetches and costs nothing: nobody asked for reports.
         "stocks status --date {day} ; stocks run dr --no-reports --date {day}",
     ),
+    "ticker_reports": (
+        "no reports of {day}",
+        "The morning came {ago}; its data are there, what starts the reports is switched on, and none was begun.",
+        "stocks status --date {day} ; stocks precompute --date {day}",
+    ),
 }
 """By the name of what is not there: title, detail and next step."""
 

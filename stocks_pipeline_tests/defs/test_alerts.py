@@ -7,6 +7,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (  # what a switched-on sensor is stored under; no public names
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.operations import lateness
@@ -474,6 +482,64 @@ def test_a_morning_that_is_being_fetched_is_not_late(morning: MorningDesk, recei
     morning.instance.report_run_canceled(begun)
     watch.tick()
     assert receiver.kinds() == [Kind.DAY_LATE]
+
+
+@pytest.fixture
+def switches(morning: MorningDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """The desk's instance with a storage for switches, which one in memory lacks."""
+    storage = SqliteScheduleStorage.from_local(str(tmp_path / "switches"))
+    storage.register_instance(morning.instance)
+    monkeypatch.setattr(morning.instance, "_schedule_storage", storage)
+    return morning.instance
+
+
+def switch_on(instance: dg.DagsterInstance, sensor: str) -> None:
+    """What a click on the switch of a sensor leaves in Dagster's storage."""
+    place = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="stocks_pipeline"))
+    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(place, "__repository__"), sensor)
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING))
+
+
+@pytest.mark.parametrize("starts", ["dr_precompute", "daily_precompute", "dr_summary_chain"])
+def test_reports_that_nobody_began_are_late_where_something_should(
+    morning: MorningDesk, switches: dg.DagsterInstance, receiver: Receiver, starts: str
+) -> None:
+    """A28: an hour after 05:00, once, with the command that writes them; nobody is owed what is switched off, and
+    reports that were begun tell their own end.
+    """
+    assert morning.fetch().success
+    due = cutoff(DAY) + LATE_AFTER
+    watch = Watch(morning.instance, morning.defs, now=(due - timedelta(minutes=2)).timestamp())
+    watch.cursor = Memory(datetime.now(UTC).timestamp(), (cutoff(DAY) - timedelta(hours=1)).timestamp()).text()
+    watch.clock.advance(600)
+    watch.tick()
+    assert receiver.got == [], "what starts them is off"
+    watch.clock.advance(-660)
+    switch_on(switches, starts)
+    watch.tick()
+    assert receiver.got == [], "a minute too early"
+    watch.tick()
+    watch.tick()
+    late = [a for a in receiver.got if a.kind is Kind.DAY_LATE]
+    if starts == "dr_summary_chain":
+        assert late == [], "it starts none"
+        return
+    (alert,) = late
+    assert (alert.key, alert.title) == ("late:dr/ticker_reports:2025-12-05", "dr: no reports of 2025-12-05")
+    assert alert.next_step.endswith("stocks precompute --date 2025-12-05")
+
+
+def test_reports_that_were_begun_are_not_late(
+    morning: MorningDesk, switches: dg.DagsterInstance, receiver: Receiver
+) -> None:
+    """A28: also where they failed: their run and the summary tell it."""
+    assert morning.fetch().success
+    switch_on(switches, "dr_precompute")
+    morning.write(["NVDA19"])
+    watch = Watch(morning.instance, morning.defs, now=(cutoff(DAY) + timedelta(hours=2)).timestamp())
+    watch.cursor = Memory(datetime.now(UTC).timestamp(), (cutoff(DAY) - timedelta(hours=1)).timestamp()).text()
+    watch.tick()
+    assert Kind.DAY_LATE not in receiver.kinds()
 
 
 def test_a_desk_without_receipts_owes_no_morning(

@@ -99,6 +99,7 @@ def look(instance: dg.DagsterInstance, watched: Watched, outbox: Outbox, memory:
     late = list(lateness.late_days(instance, watched.markets, watching, now))
     late += lateness.late_validations(instance, watching, now) if watched.validations else []
     late += lateness.late_mornings(instance, watching, now) if watched.mornings else []
+    late += lateness.late_reports(instance, watching, now) if watched.mornings else []
     heads: list[FailedRun | FailedCheck | Late | Ended] = [*runs, *causes.checks, *late, *ended]
     untold = outbox.untold({fact.key for fact in heads})
     return [

@@ -1,4 +1,4 @@
-"""What should be there by now and is not: a day's prices, its validation session, a morning's data.
+"""What should be there by now and is not: a day's prices, its validation session, a morning's data and reports.
 
 What belongs here: when each is due by its own schedule, and whether it is there. What does not: what failed or ended
 (alert_facts.py) and what is said of it (domain/alerts.py). A day that never began fails nothing; only a calendar knows.
@@ -13,12 +13,16 @@ from dagster._utils.schedules import cron_string_iterator  # the daemon's own; n
 
 from stocks_pipeline.defs.dr.data import cutoff
 from stocks_pipeline.defs.market import Market
+from stocks_pipeline.defs.operations.alert_facts import DR_SUMMARY
 from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.automation import SESSION, us_validation
-from stocks_pipeline.domain.alert_facts import Late, due_days, due_mornings
+from stocks_pipeline.domain.alert_facts import LATE_AFTER, Late, due_days, due_mornings
 from stocks_pipeline.partitions import has_morning, ticker_key, tickers
 
 DR_DATA: Final = dg.AssetKey(["dr", "ticker_data"])
+DR_REPORTS: Final = dg.AssetKey(["dr", "ticker_reports"])
+START_REPORTS: Final = frozenset({"dr_precompute", "daily_precompute"})
+"""Either starts them by itself, once somebody has switched it on."""
 _RANGE: Final = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
@@ -61,11 +65,30 @@ def late_validations(instance: dg.DagsterInstance, since: datetime, now: datetim
 
 def late_mornings(instance: dg.DagsterInstance, since: datetime, now: datetime) -> Iterator[Late]:
     """Mornings that came after `since` and of which no ticker has data although it is time."""
-    names = instance.get_dynamic_partitions(tickers().name or "")
     for day, came_at in _absent(due_mornings(_comes, since, now), set(), _at_work(instance, "dr")):
-        wanted = dg.AssetRecordsFilter(asset_key=DR_DATA, asset_partitions=[ticker_key(day, name) for name in names])
-        if not (names and instance.fetch_materializations(wanted, limit=1).records):
+        if not _any_ticker(instance, DR_DATA, day):
             yield Late(DR_DATA.to_user_string(), day, came_at, now)
+
+
+def late_reports(instance: dg.DagsterInstance, since: datetime, now: datetime) -> Iterator[Late]:
+    """Mornings whose data are there and of which no report was begun although something is to start them.
+
+    Reports cost money, so without that nobody is owed any; and what was begun tells its own end.
+    """
+    states = instance.all_instigator_state() if instance.schedule_storage else []  # in memory there is none
+    if not any(state.name in START_REPORTS and state.is_running for state in states):
+        return
+    begun = _days(instance, DR_SUMMARY)
+    for day, came_at in _absent(due_mornings(_comes, since, now, LATE_AFTER), begun, _at_work(instance, "dr")):
+        if _any_ticker(instance, DR_DATA, day) and not _any_ticker(instance, DR_REPORTS, day):
+            yield Late(DR_REPORTS.to_user_string(), day, came_at, now)
+
+
+def _any_ticker(instance: dg.DagsterInstance, asset: dg.AssetKey, day: date) -> bool:
+    """Whether any ticker's partition of the morning was ever made."""
+    names = instance.get_dynamic_partitions(tickers().name or "")
+    wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[ticker_key(day, name) for name in names])
+    return bool(names and instance.fetch_materializations(wanted, limit=1).records)
 
 
 def _comes(day: date) -> datetime | None:
