@@ -8,6 +8,8 @@ import pytest
 
 from stocks_pipeline.defs.dr.company import PATIENCE, CompanyDesk
 from stocks_pipeline.defs.dr.data import COMPANY, GIVE_UP, LOOKBACK, cutoff, expected_session
+from stocks_pipeline.domain.calendars import calendar
+from stocks_pipeline.domain.reports.chart_series import AVERAGES, SHOWN
 from stocks_pipeline.domain.tickers import Ticker, packaged_tickers, resolve
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.tables import read_metadata, read_table
@@ -81,6 +83,15 @@ def test_a_year_of_bars_is_stored_with_its_session_and_what_the_page_shows(morni
     assert all(check.passed for check in checks)
     asked = {symbol: window for (symbol,), window in morning.feed.asked}
     assert asked == dict.fromkeys((YAHOO[n] for n in ACTIVE), Window(date(2025, 12, 4) - LOOKBACK, date(2025, 12, 4)))
+
+
+@pytest.mark.parametrize("mic", sorted({ticker.exchange_mic for ticker in packaged_tickers()}))
+def test_the_long_average_spans_the_whole_picture(mic: str) -> None:
+    """B21: every session that a chart draws has the 200 before it, on each exchange of the list, in any year."""
+    known = calendar(mic)
+    for year in range(known.first.year + 2, known.last.year):
+        last = date(year, 12, 4)
+        assert len(known.sessions(last - LOOKBACK, last)) >= SHOWN + max(AVERAGES) - 1
 
 
 def test_a_morning_made_again_later_knows_no_more(morning: MorningDesk) -> None:

@@ -14,6 +14,7 @@ import pytest
 from stocks_pipeline.defs.dr import writing
 from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.domain.reports import chart
+from stocks_pipeline.domain.reports.page import page_of
 from stocks_pipeline.domain.reports.render import RenderError
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, LakeError
@@ -285,6 +286,11 @@ def test_a_doubt_costs_no_second_answer_and_is_shown(desk: MorningDesk) -> None:
     assert [one["text"] for one in desk.payload("DBS19")["verdict"]["doubts"]] == ["The rally is catching its breath."]
     assert desk.metadata("DBS19")["sentences_not_verified"] == "The rally is catching its breath."
     assert "## Not verified" in desk.lake.read(desk.payload("DBS19")["markdown_key"]).decode()
+    last = page_of(desk.payload("DBS19")).sections[-1]
+    assert (last.title, last.points) == ("Not verified", ("The rally is catching its breath.",))
+    many = desk.payload("DBS19") | {"verdict": {"doubts": [{"text": f"Doubt {n}."} for n in range(9)]}}
+    assert page_of(many).sections[-1].points[-2:] == ("Doubt 5.", "… and 3 more, in the report's Markdown.")
+    assert page_of(desk.payload("NVDA19")).sections[-1].title != "Not verified"
     counts = [
         check.metadata["sentences_not_verified"].value
         for check in done.get_asset_check_evaluations()

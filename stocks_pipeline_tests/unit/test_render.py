@@ -1,7 +1,6 @@
 import json
 import struct
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,18 +55,6 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     svg = draw_chart(walk(60), TITLE)
     assert svg_to_png(svg) == svg_to_png(svg)
     assert report_pdf(_page(), svg, created=CREATED) == report_pdf(_page(), svg, created=CREATED)
-
-
-def test_a_chart_is_cheap() -> None:
-    """Drawing and rasterising stay under 100 ms of CPU: the least of several, as other work shares the machine."""
-    bars = walk(250)
-    svg_to_png(draw_chart(bars, TITLE))
-    spent = []
-    for _ in range(5):
-        begun = time.thread_time()
-        svg_to_png(draw_chart(bars, TITLE))
-        spent.append(time.thread_time() - begun)
-    assert min(spent) < 0.1
 
 
 def test_a_page_is_a_pdf() -> None:

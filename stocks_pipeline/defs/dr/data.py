@@ -44,8 +44,11 @@ if TYPE_CHECKING:
 MORNING = time(5, 0)
 """When the desk fetches, Bangkok time: after New York's close, before anyone reads."""
 
-LOOKBACK = timedelta(days=400)
-"""A year and five weeks: the one-year return needs a bar before it, and a long holiday may stand in between."""
+LOOKBACK = timedelta(days=500)
+"""A year for the report, and what it leans on: the picture's 126 sessions have their 200 before them for the long
+average, and the year that RSI and MACD are ranked in does not begin with their first, unsettled values. Tokyo and
+Hong Kong, with some 245 sessions a year, have 335 then.
+"""
 
 GIVE_UP = timedelta(hours=24)
 """How long after its cutoff a morning asks again for a session that Yahoo did not have: until the next morning."""

@@ -5,7 +5,7 @@ layout (report.typ) and typst (render.py). Standard library only, apart from the
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,10 @@ KEY_FACTS = (
     ("drawdown", "From the year's highest close"),
 )
 """Fact and label of each cell, in order; one that the sheet lacks shows a dash, never a number."""
+DOUBTS = "Not verified"
+DOUBTS_MEAN = "Nothing stored confirms or denies these sentences:"
+DOUBTS_SHOWN = 6
+"""Sentences that the page quotes; the Markdown has them all."""
 NOTE = 160
 """Characters of the reason why there is no news; the payload has it whole."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -69,7 +73,7 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
         session=f"{place} · session of {long_date(datetime.fromisoformat(payload['session']).date())}",
         stance=payload["stance"],
         key_facts=tuple((label, _shown(sheet, name)) for name, label in KEY_FACTS),
-        sections=sections_of(payload["narrative_report"]),
+        sections=(*sections_of(payload["narrative_report"]), *_not_verified(payload["verdict"]["doubts"])),
         footer=f"{lacks}{mind}Written {long_date(made.date())}, {made:%H:%M} UTC by "
         f"{payload['model'] or 'an unnamed model'}; "
         f"{len(payload['evidence'])} figures and names traced to stored rows. Not investment advice.",
@@ -96,6 +100,14 @@ def sections_of(markdown: str) -> tuple[Section, ...]:
 def unescaped(text: str) -> str:
     """Markdown's backslash escapes undone."""
     return _ESCAPED.sub(r"\1", text)
+
+
+def _not_verified(doubts: Sequence[Mapping[str, str]]) -> tuple[Section, ...]:
+    """The sentences that the verifier could neither confirm nor deny: on every form of a report, or on none."""
+    points = [unescaped(one["text"]) for one in doubts[:DOUBTS_SHOWN]]
+    more = len(doubts) - len(points)
+    points += [f"… and {more} more, in the report's Markdown."] if more else []
+    return (Section(DOUBTS, (DOUBTS_MEAN,), tuple(points)),) if points else ()
 
 
 def _news_note(error: str | None) -> str:

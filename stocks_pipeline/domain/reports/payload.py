@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.display import display, long_date
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
+from stocks_pipeline.domain.reports.page import DOUBTS, DOUBTS_MEAN
 from stocks_pipeline.domain.reports.placeholders import Narrative, escaped
 from stocks_pipeline.domain.reports.scores import explained, present
 from stocks_pipeline.domain.reports.weighing import Score, label_of
@@ -144,7 +145,7 @@ def markdown(payload: Mapping[str, Any], *, chart: str | None = None) -> str:
     parts.append("## Where the figures come from\n\n" + "\n".join(_source_rows(payload["evidence"], sheet)))
     if doubts := payload["verdict"]["doubts"]:
         rows = [f"- {one['text']}" for one in doubts]
-        parts.append("## Not verified\n\nNothing stored confirms or denies these sentences:\n\n" + "\n".join(rows))
+        parts.append(f"## {DOUBTS}\n\n{DOUBTS_MEAN}\n\n" + "\n".join(rows))
     cost = payload["api_costs"]["usd"]
     paid = f"{cost} USD" if cost is not None else "at a cost the provider did not tell"
     if error := payload.get("news_error"):
