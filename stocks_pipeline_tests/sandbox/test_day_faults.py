@@ -73,7 +73,7 @@ def test_a_symbol_that_never_answers_costs_nobody_else_anything(
     done = desk.run()
 
     assert [stage.success for stage in done.stages] == [True, True, True]
-    assert done.stages[1].seconds < 8
+    assert done.stages[1].seconds < 30  # and not the two minutes for which the vendor hangs
     outcome = desk.batch(0).outcomes[bad]
     assert (outcome.status, outcome.kind) == ("failed", "transient")
     assert not_ok(desk) == {bad: "failed", SUSPENDED: "no_bars"}

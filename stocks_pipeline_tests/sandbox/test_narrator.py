@@ -167,7 +167,7 @@ def test_a_holder_that_died_is_overtaken(sandbox: SandboxServer, desk: Desk) -> 
     clock = SystemClock()
     began = clock.monotonic()
     assert desk.write().reused is False
-    assert 1.5 < clock.monotonic() - began < 6
+    assert clock.monotonic() - began > 1.5
     assert invoice(sandbox)[0] == 1
 
 

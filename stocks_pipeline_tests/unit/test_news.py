@@ -80,10 +80,10 @@ def test_a_long_title_is_cut_at_a_word() -> None:
 
 @pytest.mark.parametrize("bomb", ["<", "&amp;", "<a ", "\u0301", "<!--", "<script>", "a" * 7, "&#60;", "://", "{[("])
 def test_a_huge_input_costs_no_more_than_a_long_one(bomb: str) -> None:
-    """Ten megabytes of the worst repetition are cleaned at once."""
-    begun = time.perf_counter()
+    """Ten megabytes of the worst repetition are cleaned as soon as a hundred times less: what is read is bounded."""
+    begun = time.process_time()
     assert_clean(clean_text(bomb * (10_000_000 // len(bomb))), TITLE_LENGTH)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 10  # a pattern that backtracks takes hours
 
 
 def test_an_item_is_clean_whoever_makes_it() -> None:
