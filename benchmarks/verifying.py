@@ -5,6 +5,9 @@ sandbox's model; each is damaged in every way that stocks_pipeline_tests/report_
 report_word_mutations.py (words) know. Goals: no false refusal on 1,000, at least 99.9 % of 10,000 refused, at most
 20 ms of CPU a report. Damage that only raises a doubt is not refused: it is counted apart. Every miss is printed.
 
+Those are damages of our own making. Beside them stand sentences that a reader wrote to get past the verifier, and true
+ones (verifier_attack.py; they need the recorded prices): how many are refused, doubted, or printed as verified.
+
     python benchmarks/verifying.py [--reports 1000] [--damaged 400] [--seed 1] [--json]
 """
 
@@ -21,11 +24,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests are no installed package
 
 from stocks_pipeline.domain.reports.verifier import Verdict, verify
-from stocks_pipeline_tests.report_corpus import Report, corpus
+from stocks_pipeline_tests.report_corpus import Report, corpus, recorded_bars
 from stocks_pipeline_tests.report_mutations import KINDS
 from stocks_pipeline_tests.report_word_mutations import WORD_KINDS
+from stocks_pipeline_tests.verifier_attack import lies, outcome, truths
 
 GOAL_CAUGHT, GOAL_MS = 0.999, 20.0
+OUTCOMES = ("refused", "doubted", "passed")
+ATTACK = {"lies": lies, "truths": truths}
 
 
 def verdict(report: Report) -> Verdict:
@@ -51,6 +57,7 @@ def measure(reports: int, damaged: int, seed: int) -> dict[str, Any]:
         "values": numbers,
         "refused": refused,
         "with_doubts": doubted,
+        "attack": {name: dict(Counter(map(outcome, found()))) for name, found in ATTACK.items() if recorded_bars()},
         **_damage(rng.sample(whole, min(damaged, len(whole))), rng),
         "ms": {"median": statistics.median(cpu), "p95": statistics.quantiles(cpu, n=20)[18]},
     }
@@ -118,6 +125,9 @@ def main() -> None:
         f"{found['reports']:,} good reports with {found['values']:,} values: {found['refused']} refused (goal 0), "
         f"{found['with_doubts']} with a doubt"
     )
+    for what, counts in found["attack"].items():
+        shares = ", ".join(f"{counts.get(name, 0) / sum(counts.values()):.1%} {name}" for name in OUTCOMES)
+        print(f"{sum(counts.values())} written {what}: {shares}")
     print(f"CPU a report: median {found['ms']['median']:.1f} ms, p95 {found['ms']['p95']:.1f} ms (goal {GOAL_MS:.0f})")
 
 

@@ -26,6 +26,7 @@ from stocks_pipeline.domain.reports.display import display
 from stocks_pipeline.domain.reports.facts import FactSheet, build_facts
 from stocks_pipeline.domain.reports.placeholders import inject
 from stocks_pipeline.domain.reports.prompt import messages
+from stocks_pipeline.domain.reports.share_scores import signals
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.tickers import Ticker, packaged_tickers
 from stocks_pipeline.sandbox.chat_writer import read_prompt, write
@@ -213,6 +214,13 @@ def _shown_sign(sheet: FactSheet, name: str) -> int:
     return 3 if not re.search("[1-9]", shown) else 2 if shown.startswith("-") else 1
 
 
+def _stances(sheet: FactSheet) -> list[str]:
+    """Those that a writer may take: not the one that every signal speaks against."""
+    signs = set(signals(sheet).values())
+    against = {-1.0: "BUY", 1.0: "SELL"}.get(next(iter(signs))) if len(signs) == 1 else None
+    return [stance for stance in ("BUY", "SELL", "HOLD") if stance != against]
+
+
 def report(found: World, rng: random.Random) -> Report:
     """One good report of a world, put together by the project's own injector.
 
@@ -226,7 +234,7 @@ def report(found: World, rng: random.Random) -> Report:
         return rng.sample(sayable, min(len(sayable), rng.randint(least, most)))
 
     draft = Draft(
-        stance=rng.choice(["BUY", "SELL", "HOLD"]),
+        stance=rng.choice(_stances(sheet)),
         key_takeaways=tuple(some(TAKEAWAYS, 3, 4)),
         price_and_trend=" ".join(some(PRICE, 3, 6)) or "The history is too short for a trend.",
         momentum_and_volume=" ".join(some(MOMENTUM, 3, 6)) or "The history is too short for momentum.",

@@ -22,9 +22,12 @@ from stocks_pipeline.domain.reports.verifier_sentences import sentences
 from stocks_pipeline.domain.reports.verifier_series import Bars
 from stocks_pipeline.domain.reports.verifier_shapes import Shapes
 from stocks_pipeline.domain.reports.verifier_sheet import UNITS
+from stocks_pipeline.domain.reports.verifier_sizes import sizes
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span, edge_problems, mask
 from stocks_pipeline.domain.reports.verifier_tokens import unresolved
+from stocks_pipeline.domain.reports.verifier_tone import tones
 from stocks_pipeline.domain.reports.verifier_untold import untold
+from stocks_pipeline.domain.reports.verifier_worlds import judged_in, other_worlds
 
 KNOWN = {
     "close": Known(110.0),
@@ -106,12 +109,15 @@ def problems(template: str, known: dict[str, Known] | None = None, closes: Seque
         text += shown(part, values) if at % 2 else part
     masked = mask(text, spans)
     found = list(sentences(masked, spans))
+    worlds = other_worlds(values)
     numeric = [span for span in spans if UNITS[span.fact] not in {"text", "date"}]
     return [
         *claims(found, UNITS, values),
         *directions(found, UNITS, values),
         *periods(found, UNITS),
-        *doubts(found, text),
+        *doubts(found, text, lambda sentence: judged_in(sentence, worlds)),
+        *sizes(found, values),
+        *tones(found, values, None),
         *untold(found, UNITS, values),
         *levels(found, values),
         *feats(found, values, shapes(closes)),

@@ -85,8 +85,10 @@ DATES = {"news_1_date": Known(LAST), "news_2_date": Known(LAST)}
     ],
 )
 def test_natural_sentences_pass(template: str) -> None:
-    """What a good writer says of a share, true of this one, is neither refused nor doubted."""
-    assert problems(template, DATES) == []
+    """What a good writer says of a share, true of this one, is not refused. What no stored value can confirm ("an
+    extraordinary rally") may be doubted.
+    """
+    assert [problem for problem in problems(template, DATES) if problem.kind != "doubt"] == []
 
 
 @pytest.mark.parametrize(

@@ -5,25 +5,27 @@ stands), verifier_tokens (what stands outside it), verifier_series and verifier_
 of our own), verifier_sources (facts from elsewhere), verifier_sheet (tampering), verifier_display (which text shows a
 value), verifier_claims and verifier_context (what a value is called), verifier_periods (of which span of time),
 verifier_direction, verifier_untold and verifier_compared (up and down, with a value and without, above and below),
-verifier_levels (how much), verifier_feats and verifier_shapes (records, crossings, runs), verifier_events (what
-happened), verifier_plain (doubts: words where no value stands), verifier_layout and verifier_stance (first line,
-sections, stance).
+verifier_levels and verifier_sizes (how much), verifier_tone (several facts at once, the stance among them),
+verifier_feats and verifier_shapes (records, crossings, runs), verifier_events (what happened), verifier_plain and
+verifier_worlds (doubts: what none of these has checked), verifier_layout and verifier_stance (first line, sections).
 
 A finding refuses: something stored contradicts the report, or it states a number, date, name, direction, comparison,
-stance or event that nothing stored shows. A doubt refuses nothing and asks for no second answer: half of natural
-reports would raise one, and each would cost twice as much. It is stored and shown beside the report ("not verified"),
-lowers its faithfulness score, and is told to the model where a finding has the report written again anyway.
+stance or event that nothing stored shows. A doubt refuses nothing and asks for no second answer: a fifth of the
+sentences of a good writer raises one, and each would cost as much again. It is stored and shown beside the report ("not
+verified"), lowers its faithfulness score, and is told to the model where a finding has the report written again anyway.
+
+No table of words is ever whole, so silence of the rules is not taken for a yes. Each word that claims something must
+be one that some rule would refuse, were the stored values others; what no rule can contradict is a doubt.
 
 Nothing here imports facts.py, fact_*.py, indicators.py, display.py or the injector, and a test forbids it: an error in
 the writer's code cannot excuse itself.
 
-What it cannot see: whether a judgement in plain market words is wise ("the picture is constructive"), nor a lie told
-in them ("hardly any shares changed hands", "lighten up"); in a sentence that shows a value, a claim in words that are
-in no table, beside what the value is called; what a sentence beside a headline says of it in such words; what is only
-said to be possible ("a boycott could hurt"); whether a headline is true, only that it is the stored one; a company of
-one unknown word at the start of a sentence with a value ("Zyx gained ..."); two values of one name in a sentence told
-apart by "respectively" (refused, not understood); a number lower than the shown decimals; Thai beyond its shorter
-tables, which has no list of plain words. An omitted fact is no lie: completeness is scored elsewhere.
+What it cannot see: a judgement of taste ("a healthy picture") unless every signal contradicts it; nouns that tell a
+story without a value ("after the rebound"); a word that some rule judges in another sense; what a sentence beside a
+headline says of it; what is only said to be possible ("a boycott could hurt"); whether a headline is true, only that it
+is the stored one; two values of one name in a sentence told apart by "respectively" (refused, not understood); a number
+lower than the shown decimals; Thai beyond its shorter tables, which has no list of plain words. An omitted fact is no
+lie: completeness is scored elsewhere. benchmarks/verifying.py prints how many written lies get through.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +38,7 @@ from stocks_pipeline.domain.reports.verifier_direction import directions
 from stocks_pipeline.domain.reports.verifier_display import NUMERIC, Known, accepted, shows
 from stocks_pipeline.domain.reports.verifier_events import events
 from stocks_pipeline.domain.reports.verifier_feats import feats
-from stocks_pipeline.domain.reports.verifier_layout import layout
+from stocks_pipeline.domain.reports.verifier_layout import layout, stance_of
 from stocks_pipeline.domain.reports.verifier_levels import levels
 from stocks_pipeline.domain.reports.verifier_periods import periods
 from stocks_pipeline.domain.reports.verifier_plain import doubts
@@ -45,10 +47,13 @@ from stocks_pipeline.domain.reports.verifier_sentences import Sentence, sentence
 from stocks_pipeline.domain.reports.verifier_series import Bars, read_bars
 from stocks_pipeline.domain.reports.verifier_shapes import Shapes
 from stocks_pipeline.domain.reports.verifier_sheet import UNITS, sheet_problems
+from stocks_pipeline.domain.reports.verifier_sizes import sizes
 from stocks_pipeline.domain.reports.verifier_sources import company_facts, names_of, news_facts
 from stocks_pipeline.domain.reports.verifier_spans import Problem, Span, edge_problems, mask, read_spans
 from stocks_pipeline.domain.reports.verifier_tokens import name_words, unresolved
+from stocks_pipeline.domain.reports.verifier_tone import tones
 from stocks_pipeline.domain.reports.verifier_untold import untold
+from stocks_pipeline.domain.reports.verifier_worlds import judged_in, other_worlds
 
 __all__ = ["Problem", "Verdict", "verify"]
 
@@ -118,8 +123,14 @@ def verify(  # noqa: PLR0913, PLR0917 - everything a report was made of, and who
     problems += [*truth.problems, *sheet_problems(sheet_json, truth.known, truth.origins, truth.session)]
     found = list(sentences(masked, [span for span in spans if span.fact in UNITS]))
     problems += _text_problems(masked, spans, sheet_json["facts"], truth)
-    problems += [*unresolved(masked, language, _names(truth.known, names)), *_said(found, truth)]
-    return Verdict(not problems, tuple(problems), len(spans), tuple(doubts(found, text)))
+    problems += [*unresolved(masked, language, _names(truth.known, names)), *_said(found, truth, stance_of(masked))]
+    return Verdict(not problems, tuple(problems), len(spans), _unchecked(found, text, truth))
+
+
+def _unchecked(found: Sequence[Sentence], text: str, truth: _Truth) -> tuple[Problem, ...]:
+    """What nobody has checked."""
+    worlds = other_worlds(truth.known)
+    return tuple(doubts(found, text, lambda sentence: judged_in(sentence, worlds)))
 
 
 def _check_language(language: str) -> None:
@@ -136,11 +147,12 @@ def _text_problems(masked: str, spans: Sequence[Span], facts: Mapping[str, Any],
     return [*problems, *layout(masked, spans, truth.known)]
 
 
-def _said(found: Sequence[Sentence], truth: _Truth) -> list[Problem]:
+def _said(found: Sequence[Sentence], truth: _Truth, stance: str | None) -> list[Problem]:
     """What the sentences say of the values."""
     known = truth.known
     problems = [*claims(found, UNITS, known), *periods(found, UNITS)]
     problems += [*directions(found, UNITS, known), *untold(found, UNITS, known), *levels(found, known)]
+    problems += [*sizes(found, known), *tones(found, known, stance)]
     return [*problems, *feats(found, known, truth.shapes), *events(found, known)]
 
 

@@ -13,10 +13,25 @@ from stocks_pipeline.domain.reports.verifier_display import Known
 from stocks_pipeline.domain.reports.verifier_sentences import CUT, Sentence, stated
 from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem
 
-_COMPARED = re.compile(
-    r"\b(?P<more>above|higher than|heavier than|more than|exceeds|exceeded|tops|topped|beat|surpassed)\b"
-    r"|\b(?P<less>below|beneath|lower than|lighter than|less than|fewer than)\b"
+_MORE = (
+    r"above|(?:higher|heavier|more|greater|larger|bigger|stronger|better|richer) than|exceed(?:s|ed|ing)?|tops|topped|"
+    r"topping|beats?|beat(?:s|ing)|surpass(?:es|ed|ing)?|outstrip(?:s|ped)?|outpace[sd]?|outdid|outdoes|outweighs?|"
+    r"eclipse[sd]?|dwarf(?:s|ed)?|towers? over|towered over|ahead of|clear of|in excess of|"
+    r"over(?= (?:its|the|an?) [\w-]+ (?:moving )?average)|a multiple of|manifold|several times|"
+    r"rests? (?:on|above)|(?:stays|sits|holds) (?:on|above)|has (?:reclaimed|cleared)|reclaim(?:s|ed)|cleared|"
+    r"broke out (?:of|above|through)|broken out (?:of|above|through)"
 )
+_LESS = (
+    r"below|beneath|underneath|(?:lower|lighter|less|fewer|smaller|weaker|worse|poorer) than|trail(?:s|ed|ing)?|"
+    r"lag(?:s|ged|ging)?|short of|shy of|behind|under(?= (?:its|the|an?) [\w-]+ (?:moving )?average)|"
+    r"a (?:fraction|sliver|part) of|broke (?:down )?(?:through|below)|broken (?:down )?(?:through|below)|"
+    r"(?:lost|loses|gave up|gives up) (?:its|the|ground from)"
+)
+_EQUAL = r"equal(?:s|led)?(?! (?:\ue000)+ of)|match(?:es|ed)|identical to|the same as|level with|on (?:a )?par with"
+_COMPARED = re.compile(rf"\b(?P<more>{_MORE})\b|\b(?P<less>{_LESS})\b|\b(?P<equal>{_EQUAL})\b")
+_GREATLY = re.compile(r"eclipse|dwarf|tower|a multiple|manifold|several times|a fraction|a sliver")
+_MUCH = 1.5
+"""How many times the other a value must be that dwarfs it."""
 _LEVEL = 5e-5
 """Part of a price by which another may differ and a gap still shows as 0.00 %: either side may be said."""
 
@@ -40,12 +55,19 @@ def comparisons(sentence: Sentence, units: Mapping[str, str], known: Mapping[str
         one, other = known[left].value, known[right].value
         if units[left] != units[right] or not isinstance(one, int | float) or not isinstance(other, int | float):
             continue
-        if abs(one - other) < _LEVEL * abs(other):
-            continue
-        if (one <= other) if match["more"] else (one >= other):
-            why = f"{left} is not {match[0]} {right}: the stored rows say the opposite"
+        if _untrue(match, float(one), float(other)):
+            why = f"{left} is not {match[0]} {right}: the stored rows say otherwise"
             said = sentence.text[begin:end].strip().replace(MASK, "\u2026")[:80]
             yield Problem("direction", sentence.start + match.start(), said, why)
+
+
+def _untrue(match: re.Match[str], one: float, other: float) -> bool:
+    """Whether the relation that the word tells does not hold between the two values."""
+    alike = abs(one - other) < _LEVEL * abs(other)
+    if match["equal"] or alike:
+        return bool(match["equal"]) and not alike
+    much = _MUCH if _GREATLY.match(match[0]) else 1.0
+    return one <= much * other if match["more"] else one >= other / much
 
 
 def _usual(text: str) -> bool:
@@ -96,7 +118,8 @@ def _operand(sentence: Sentence, units: Mapping[str, str], begin: int, end: int,
     inside = [
         span
         for span in sentence.spans
-        if begin <= span.start - sentence.start < end and units.get(span.fact) in {"price", "shares"}
+        if begin <= span.start - sentence.start < end
+        and (units.get(span.fact) in {"price", "shares"} or span.fact.startswith("return_"))
     ]
     if inside:
         return inside[0 if first else -1].fact
@@ -107,7 +130,6 @@ def _operand(sentence: Sentence, units: Mapping[str, str], begin: int, end: int,
 
 
 def _named_else(text: str) -> bool:
-    """Whether a stretch has a subject of its own that is no price."""
-    return bool(
-        {"rsi", "macd", "volume", "volatility", "range", "band", "peer", "return"} & {i for _, i in ideas_in(text)}
-    )
+    """Whether a stretch has a subject of its own that is no price. A verb of a move is none: "it fell below"."""
+    named = {"rsi", "macd", "volume", "volatility", "range", "band", "peer", "return"} & {i for _, i in ideas_in(text)}
+    return bool(named - {"return"}) or ("return" in named and "return" in text)

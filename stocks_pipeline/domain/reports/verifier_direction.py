@@ -37,6 +37,8 @@ _FLAT_BELOW = {"return_1d": 0.5, "return_1w": 1.0, "return_1m": 2.0, "return_3m"
 """Percent a price may have moved and still be called unchanged; 0.5 for what is no return."""
 _STRONG_FROM = {"return_1d": 1.0, "return_1w": 1.5, "return_1m": 2.0, "return_3m": 3.0, "return_1y": 5.0}
 """Percent from which a price may have soared or plunged."""
+_EARLIER = re.compile(r"\b(?:earlier|previous|prior|former|past)\s+$")
+"""The end of a text after which a move is of another time than the newest."""
 _PERIODS = {"return_1d": "day", "return_1w": "week", "return_1m": "month", "return_3m": "months", "return_1y": "year"}
 
 
@@ -59,9 +61,9 @@ def _signs(sentence: Sentence, units: Mapping[str, str]) -> Iterator[Problem]:
             continue
         pattern = TOGETHER if together else SIGN_ONLY if narrow else TURN
         told = dict.fromkeys([*_turns(sentence, span, values, pattern), *_added(sentence, span, values, pattern)])
-        for way, word in told:
+        for way, word, at in told:
             if why := _against(span, way, word):
-                yield Problem("direction", span.start, span.text, why)
+                yield Problem("direction", sentence.start + at, word, why)
 
 
 def _against(span: Span, way: str, word: str) -> str:
@@ -79,8 +81,9 @@ def _against(span: Span, way: str, word: str) -> str:
 
 def _turns(
     sentence: Sentence, span: Span, values: Sequence[Span], pattern: re.Pattern[str]
-) -> Iterator[tuple[str, str]]:
-    """The words of direction that belong to a value, each with which way it points: the nearest on either side.
+) -> Iterator[tuple[str, str, int]]:
+    """The words of direction that belong to a value, each with the way it points and its place: the nearest on either
+    side.
 
     A word behind the value counts beside one before it only where it can mean nothing else.
     """
@@ -100,7 +103,7 @@ def _turns(
         if matches:
             match = matches[0] if window.after else matches[-1]
             before, after = before or not window.after, window.after
-            yield str(match.lastgroup), match[0]
+            yield str(match.lastgroup), match[0], window.at + match.start()
 
 
 def _aside(sentence: Sentence, span: Span, at: int, end: int) -> bool:
@@ -109,6 +112,8 @@ def _aside(sentence: Sentence, span: Span, at: int, end: int) -> bool:
     if end <= start:
         between = sentence.text[end:start]
         if span.fact.startswith("close_vs_") and GAP.match(sentence.text, stop):
+            return True
+        if _EARLIER.search(sentence.text, 0, at) and between.strip() not in {"of", "at", ":"}:
             return True
         return bool(CONTRAST.search(between)) or ("," in between and bool(DESPITE.search(sentence.text, 0, at)))
     rest = sentence.text[end:]
@@ -119,7 +124,7 @@ def _aside(sentence: Sentence, span: Span, at: int, end: int) -> bool:
 
 def _added(
     sentence: Sentence, span: Span, values: Sequence[Span], pattern: re.Pattern[str]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, str, int]]:
     """What is added behind the last value, each part's first word of direction: ", a gain, and a loss for some"."""
     rest = trail(sentence, span, values)
     cuts = [*CUT.finditer(rest.text)] if span.fact in _PERIODS else []
@@ -131,7 +136,7 @@ def _added(
             continue
         at = part.at + match.start()
         if stated(sentence, at) and not _aside(sentence, span, at, part.at + match.end()):
-            yield str(match.lastgroup), match[0]
+            yield str(match.lastgroup), match[0], at
 
 
 def _of_another(window: Window, span: Span) -> bool:
@@ -150,7 +155,8 @@ def _moves(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
     if not isinstance(now, int | float) or not isinstance(before, int | float):
         return
     begin, _ = sentence.clause(ends[0].start - sentence.start)
-    for match in MOVED.finditer(sentence.text, begin, ends[0].start - sentence.start):
+    last = ends[-1] if ends[0].fact == "previous_close" else ends[0]  # "after closing at X, it slipped to Y"
+    for match in MOVED.finditer(sentence.text, begin, last.start - sentence.start):
         if match[0] in RELATIVE or not stated(sentence, match.start()):
             continue
         if (now <= before) if match.lastgroup == "up" else (now >= before):

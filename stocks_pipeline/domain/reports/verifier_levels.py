@@ -1,102 +1,21 @@
 """Words for how much something is, against its value: overbought, busier than usual, modest volatility, uptrend.
 
-What belongs here: judgements that a stored value can contradict, each with the bounds within which it may be said. What
-does not: up and down (verifier_direction.py), records and crossings (verifier_feats.py).
-
-The bounds of plain adjectives are wide on purpose: only what no reader could defend is refused ("modest" beside a
-volatility of 90 %). Comparisons with the usual and the zones of the RSI have no slack.
+What belongs here: judging a sentence by the table of levels, and the zones of the RSI, which have no slack. What does
+not: the table (verifier_level_words.py), up and down (verifier_direction.py), records and crossings
+(verifier_feats.py).
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 
 from stocks_pipeline.domain.reports.verifier_display import Known
+from stocks_pipeline.domain.reports.verifier_level_words import COMPARED, KNOWN_USUAL, LEVELS, VOLUME, Level
 from stocks_pipeline.domain.reports.verifier_sentences import Sentence
 from stocks_pipeline.domain.reports.verifier_sheet import UNITS
 from stocks_pipeline.domain.reports.verifier_spans import Problem
 from stocks_pipeline.domain.reports.verifier_turns import MAYBE, NOT
 
-
-@dataclass(frozen=True)
-class _Level:
-    """Words that may be said where one of the facts lies within bounds, in a clause that speaks of `about`."""
-
-    words: re.Pattern[str]
-    facts: tuple[str, ...]
-    low: float
-    high: float
-    about: re.Pattern[str] | None = None
-
-
-def _level(words: str, facts: str, low: float, high: float, about: str = "") -> _Level:
-    pattern = re.compile(rf"\b(?:{words})\b" if words.isascii() else words)
-    return _Level(pattern, tuple(facts.split()), low, high, re.compile(about) if about else None)
-
-
-_RSI = r"\brsi\b|relative[- ]strength"
-_VOLUME = r"\b(?:volumes?|turnover|trading|trade|activity|market was)\b"
-_MORE = "busier|busy|heavier|heavy|brisker|brisk|livelier|lively|hectic|frantic|bustling|buoyant"
-_LESS = r"quieter|quiet|thinner|thin|lighter|(?<!in )light|muted|subdued|sluggish|sleepy|sparse|dull|meagre"
-_USUAL = r"than (?:its |the |is |was |it )?(?:usual|normal|average|the norm|typical|customary)"
-_COMPARED = re.compile(rf"\b(?:more |less )?(?P<word>[a-z]+) {_USUAL}")
-_KNOWN = re.compile(
-    rf"{_MORE}|{_LESS}|active|more|less|fewer|higher|stronger|bigger|larger|lower|weaker|smaller|other|rather"
-)
-_ALIKE = (
-    r"(?:about |roughly |nearly )?as (?:busy|heavy|active|high|quiet|brisk|lively) as (?:is )?(?:usual|normal|"
-    r"average|ever)|"
-    r"in line with (?:its |the )?(?:usual|norm\w*|average)"
-)
-_IS = r"(?:is|was|are|were|remains?|remained|stays?|looks?|seems?|appears?|ran|came in|stands at a|at a)"
-_VOLATILE = r"volatility|volatile|swings"
-_BY = r"(?:very |rather |quite |fairly |still |so |too |also |extremely |truly )?"
-_AVERAGES = "close_vs_sma_20 close_vs_sma_50 close_vs_sma_200"
-
-
-def _volatility(words: str, low: float, high: float) -> _Level:
-    spoken = rf"(?:{_VOLATILE})[^,;.]{{0,40}}?\b{_IS} {_BY}(?:{words})"
-    spoken += rf"|(?:{words}) (?:annualised |annualized |yearly )?volatility"
-    return _level(spoken, "volatility_30d", low, high)
-
-
-LEVELS = (
-    _level(r"(?<!above the )(?<!below the )(?<!outside the )neutral|balanced|mid-range|middling|moderate",
-           "rsi_14", 30, 70, _RSI),
-    _level("overheated|overextended|overstretched|exuberant|frothy|euphoric", "rsi_14", 60, 100, _RSI),
-    _level("washed[- ]out|oversold to the limit|depressed|exhausted", "rsi_14", 0, 40, _RSI),
-    _level("stretched", "rsi_14", 60, 100, _RSI),
-    _level("elevated|bullish", "rsi_14", 50, 100, _RSI),
-    _level("bearish|weak|feeble", "rsi_14", 0, 50, _RSI),
-    _level(r"(?:closed|finished|ended|settled) (?:almost |nearly |virtually )?(?:unchanged|flat|little changed)",
-           "return_1d", -0.5, 0.5),
-    _level(rf"(?:{_MORE}|more active|higher|stronger|bigger|larger) {_USUAL}", "volume_ratio", 1.0, inf),
-    _level(rf"(?:{_LESS}|less active|lower|weaker|smaller) {_USUAL}", "volume_ratio", 0.0, 1.0),
-    _level(rf"(?:far|much|considerably|significantly|well) (?:{_MORE})", "volume_ratio", 1.15, inf, _VOLUME),
-    _level(rf"(?:far|much|considerably|significantly|well) (?:{_LESS})", "volume_ratio", 0.0, 0.87, _VOLUME),
-    _level(rf"(?<!\bas )(?:{_MORE})", "volume_ratio", 1.0, inf, _VOLUME),
-    _level(rf"(?<!\bas )(?:{_LESS})", "volume_ratio", 0.0, 1.0, _VOLUME),
-    _level(r"volumes? (?:was|is|were|ran|came in) (?:very )?(?:strong|high|large)|(?:high|strong|above-average) volume",
-           "volume_ratio", 1.0, inf),
-    _level(r"volumes? (?:was|is|were|ran|came in) (?:very )?(?:weak|low|small)|(?:low|weak|below-average) volume",
-           "volume_ratio", 0.0, 1.0),
-    _level(_ALIKE, "volume_ratio", 0.75, 1.34, _VOLUME),
-    _volatility("modest|low|mild|subdued|muted|tame|calm|quiet|gentle|small|negligible|slight", 0, 35),
-    _volatility("moderate|ordinary|average|unremarkable", 10, 60),
-    _volatility("considerable|high|elevated|heavy|large|sizeable|pronounced|substantial", 20, inf),
-    _volatility("extreme|violent|wild|severe|huge|enormous|dramatic|dizzying", 50, inf),
-    _level(r"(?:deep|steep|severe|heavy|large|painful) drawdown", "drawdown", -inf, -8),
-    _level(r"(?:shallow|small|minor|slight|mild|negligible) drawdown", "drawdown", -15, 0.01),
-    _level(r"(?:generous|high|rich|lavish) (?:dividend )?(?:yield|payout)", "dividend_yield_12m", 2, inf),
-    _level(r"(?:meagre|tiny|low|small|negligible) (?:dividend )?(?:yield|payout)", "dividend_yield_12m", 0, 4),
-    _level(r"buy(?:ing)? signals?|bullish", "macd macd_histogram", 0, inf, r"\bmacd\b|signal line"),
-    _level(r"sell(?:ing)? signals?|bearish", "macd macd_histogram", -inf, 0, r"\bmacd\b|signal line"),
-    _level(r"(?:up ?trend|upward trend|rising trend|trending (?:higher|up|upwards?)|bull market)|ขาขึ้น",
-           _AVERAGES, 0, inf),
-    _level(r"(?:down ?trend|downward trend|falling trend|trending (?:lower|down|downwards?)|bear market)|ขาลง",
-           _AVERAGES, -inf, 0),
-)  # fmt: skip
 _ZONE = re.compile(r"\b(?:overbought|oversold)\b|ซื้อมากเกินไป|ขายมากเกินไป")
 _BOUGHT = frozenset({"overbought", "ซื้อมากเกินไป"})
 _TOP, _BOTTOM, _NEAR = 70.0, 30.0, 10.0
@@ -106,8 +25,14 @@ _NEARLY = re.compile(
     r"\b(?:near|nears|nearing|approach\w*|close to|towards?|almost|nearly|verging on|"
     r"bordering on)\s+(?:[\w-]+\s+){0,2}$"
 )
+_UNDER = re.compile(r"\b(?:under|below|beneath|short of|shy of)\s+(?:the\s+)?$")
+_OVER = re.compile(r"\b(?:above|over)\s+(?:the\s+)?$")
+"""The end of a text after which a zone is one that the RSI is not in: "just under overbought", "above oversold"."""
 _BEFORE = re.compile(r"\b(?:before|rather than|instead of)\b(?:\s+[\w-]+){0,3}\s*$")
 _AROUND = re.compile(r"\b(?:neither|nor|or|of|from|than)\s+(?:[\w-]+\s+){0,2}$")
+
+
+_ABOUT = frozenset(level.about for level in LEVELS if level.about)
 
 
 def levels(found: Sequence[Sentence], known: Mapping[str, Known]) -> list[Problem]:
@@ -121,7 +46,10 @@ def levels(found: Sequence[Sentence], known: Mapping[str, Known]) -> list[Proble
 
 def _told(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
     seen: set[int] = set()
+    spoken = {about for about in _ABOUT if about.search(sentence.text)}
     for level in LEVELS:
+        if level.about and level.about not in spoken:
+            continue
         for match in level.words.finditer(sentence.text):
             begin, end = sentence.clause(match.start())
             if match.end() in seen or (level.about and not level.about.search(sentence.text, begin, end)):
@@ -136,14 +64,14 @@ def _told(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
 
 def _unknown(sentence: Sentence) -> Iterator[Problem]:
     """A comparison of trading with the usual in a word that is in no table: it cannot be judged, so it is refused."""
-    for match in _COMPARED.finditer(sentence.text):
+    for match in COMPARED.finditer(sentence.text):
         begin, end = sentence.clause(match.start())
-        if not _KNOWN.fullmatch(match["word"]) and re.search(_VOLUME, sentence.text[begin:end]):
+        if not KNOWN_USUAL.fullmatch(match["word"]) and re.search(VOLUME, sentence.text[begin:end]):
             why = f"{match[0]!r} compares in a word that is not known here; say busier or quieter than usual"
             yield Problem("direction", sentence.start + match.start(), match[0], why)
 
 
-def _outside(level: _Level, known: Mapping[str, Known]) -> str:
+def _outside(level: Level, known: Mapping[str, Known]) -> str:
     """Why a word may not be said; empty where one of its facts allows it."""
     there = {name: fact for name in level.facts if (fact := known.get(name)) and isinstance(fact.value, int | float)}
     for name, fact in there.items():
@@ -165,7 +93,8 @@ def _zones(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
         lead, bought = sentence.text[begin : match.start()], match[0] in _BOUGHT
         if MAYBE.search(sentence.text, begin, end) or _BEFORE.search(lead):
             continue
-        denied, nearly = NOT.search(lead), _NEARLY.search(lead)
+        outside = (_UNDER if bought else _OVER).search(lead)
+        denied, nearly = outside or NOT.search(lead), None if outside else _NEARLY.search(lead)
         slack = _NEAR if nearly else 0.0
         slack += -_SHOWN["index"] if denied else _SHOWN["index"]
         there = level is not None and (level >= _TOP - slack if bought else level <= _BOTTOM + slack)

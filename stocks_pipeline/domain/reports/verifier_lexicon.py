@@ -97,5 +97,19 @@ _DOING = (
     "tire told took total touch track trail translate treat trigger trust try tumble underline underscore unfold use "
     "used vary view wait wane want warrant watch weaken weigh went widen work write "
 )
-LEXICON = split(f"{_GRAMMAR} {_MARKET} {_QUALITY} {_DOING}")
+_MEASURE = (
+    "beta book cap capital earning earnings equity forward grew margin profit rank revenue shrank trailing valued "
+    "ago bands belong comparatively date day days held list midpoint month newest noticeable practically quickly ratio "
+    "read reading readings simply somewhat unusually week year"
+)
+_RHETORIC = (
+    "admittedly aggressive arguably benign bigger blemish breathing comfortably conditions decent determined "
+    "distance diversification dull enthusiasm eventful evidently exceptionally expectation fairly flatten fraction "
+    "friendly genuine genuinely gravity habit hectic hint immune instrument interrupt lively mark mature mere "
+    "merely moderately natural naturally nervous normalise normalised normally noticeably occur odds outright "
+    "outstanding painful plainly purely quietly realistic relatively reverse roll sceptical scepticism shy spend "
+    "spent stack standard steadily strikingly tilt turn uncommon underlying uneventful unspectacular upbeat visibly "
+    "worth young "
+)
+LEXICON = split(f"{_GRAMMAR} {_MARKET} {_QUALITY} {_DOING} {_MEASURE} {_RHETORIC}")
 """Stems; the endings of plurals, tenses, adverbs and comparison may follow (verifier_plain.py)."""

@@ -6,6 +6,7 @@ What belongs here: cutting. What does not: what the stretches must say (verifier
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from stocks_pipeline.domain.reports.verifier_spans import Span
 from stocks_pipeline.domain.reports.verifier_turns import MAYBE, NOT
@@ -38,13 +39,19 @@ class Sentence:
 
     def clause(self, at: int) -> tuple[int, int]:
         """Where the clause around an offset of `text` begins and ends."""
-        cuts = [match.span() for match in _CLAUSE.finditer(self.text)]
+        cuts = _cuts(self.text)
         begin = max((end for _, end in cuts if end <= at), default=0)
         return begin, min((start for start, _ in cuts if start >= at), default=len(self.text))
 
     def names(self, end: int) -> bool:
         """Whether a name of the company ends at an offset of `text`."""
         return any(span.fact in NAMES and span.end - self.start == end for span in self.spans)
+
+
+@lru_cache(maxsize=1024)
+def _cuts(text: str) -> tuple[tuple[int, int], ...]:
+    """What parts the clauses of a sentence; every rule asks for it."""
+    return tuple(match.span() for match in _CLAUSE.finditer(text))
 
 
 def sentences(masked: str, spans: Sequence[Span]) -> Iterator[Sentence]:

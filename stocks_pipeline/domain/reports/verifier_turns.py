@@ -95,7 +95,9 @@ NOT = re.compile(
     r"(?:\b(?:not|no|never|nor|neither|without|hardly|cannot|far from|short of)\b|n['\u2019]t\b)(?:\s+[\w-]+){0,3}\s*$"
 )
 """The end of a text after which a word is negated."""
-CONTRAST = re.compile(r";|\b(?:but|while|whereas|though|although|(?<!not )yet|however)\b")
+CONTRAST = re.compile(
+    r";|\b(?:but|while|whereas|though|although|(?<!not )yet|however|despite|in spite of|notwithstanding)\b"
+)
 """Parts what is said before it from the value behind it."""
 DESPITE = re.compile(r"\b(?:despite|in spite of|notwithstanding|even after|after)\b[^,;]*$")
 """The end of a text after which a move is another one's: "despite this small gain, ..."."""

@@ -13,7 +13,7 @@ from stocks_pipeline.domain.reports.verifier_spans import MASK, Problem
 from stocks_pipeline.domain.reports.verifier_turns import MAYBE, MOVED, NOT, UNTOLD
 
 _SUBJECT = re.compile(
-    rf"(?:\b(?:shares?|stock|price|prices|holders|shareholders|investors)\b|(?P<name>{MASK}+)|"
+    rf"(?:\b(?:shares?|stock|price|prices|holders|shareholders|investors|they|it)\b|(?P<name>{MASK}+)|"
     rf"\u0e23\u0e32\u0e04\u0e32|\u0e2b\u0e38\u0e49\u0e19)"
     r"[^,;]{0,40}$"
 )
