@@ -64,8 +64,9 @@ CAUSES = split("boost cause confirm drag drive drove fuel lift push sent spark t
 NAMES_OF_VALUES = re.compile(
     rf"\b(?:upper|lower|middle|centre) (?:(?:bollinger )?bands?|of the bands)|(?:its |the )?(?:yearly|year's|52-week) "
     rf"(?:range|highs?|lows?|peak)\b|\b(?:high|low|peak)s?(?= (?:of|at|on|to|near|close to)? ?(?:{MASK}))|peak close|"
-    rf"\bhighest close|\bin light of\b|from the peak|(?:high|low)est (?:price|high|low) of the year|volume ratio|gap to|"
-    rf"no higher than the newest|at or below the newest|market cap|(?:trailing|forward) earnings|revenue (?:grew|shrank)|"
+    rf"\bhighest close|\bin light of\b|from the peak|(?:high|low)est (?:price|high|low) of the year|gap to|"
+    rf"volume ratio|no higher than the newest|at or below the newest|market cap|(?:trailing|forward) earnings|"
+    rf"revenue (?:grew|shrank)|"
     rf"(?:average )?true range|moving averages?"
 )
 """Names of stored values that hold a word which elsewhere claims something."""
