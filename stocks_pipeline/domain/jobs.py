@@ -1,6 +1,7 @@
 """The record of one ticker in one execution: what it is, which states follow which, and its JSON.
 
-What belongs here: `Job` and its legal transitions. What does not: where records are stored (defs/dr/job_book.py).
+What belongs here: `Job`, its legal transitions, and what was asked of its execution. What does not: where records are
+stored (defs/dr/job_book.py).
 
 A record is complete before work starts: the original inserted half a row first and failed 43 of 46 tickers with
 KeyError('ticker'). `completed` is set only after the report is durable; the original did it the other way round.
@@ -34,6 +35,31 @@ KEEP = timedelta(days=7)
 """How long a record is kept (seed 001; its code says 24 hours)."""
 
 
+LONGEST_DESCRIPTION = 200
+
+
+def description_fault(text: str) -> str:
+    """What is wrong with the words that an execution is described in; empty where nothing is.
+
+    They end in tags, records and tables, so nothing is let in that a terminal or a page would obey.
+    """
+    if not text.strip():
+        return "it is empty"
+    if len(text) > LONGEST_DESCRIPTION:
+        return f"it has {len(text)} characters, {LONGEST_DESCRIPTION} are allowed"
+    return "" if text.isprintable() else "it has a line break or another character that cannot be printed"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an execution was asked for, as the seed's event said it: `{source, limit, description}`."""
+
+    source: str = "manual"
+    limit: int | None = None
+    description: str | None = None
+    """In the words of whoever asked."""
+
+
 class IllegalTransitionError(ValueError):
     """A job asked to go where its state does not lead."""
 
@@ -59,19 +85,25 @@ class Job:
     """It was to be written anew, whatever answer is kept."""
     lacked_data: bool = False
     """It failed because nothing was stored to write from: no word about the report."""
+    limit: int | None = None
+    """To how many tickers its execution was limited."""
+    description: str | None = None
+    """Why it was asked for, in the words of whoever asked."""
 
     @classmethod
-    def new(cls, ticker: str, execution_id: str, source: str, now: datetime, *, rewrite: bool = False) -> "Job":
+    def new(cls, ticker: str, execution_id: str, asked: Asked, now: datetime, *, rewrite: bool = False) -> "Job":
         """A complete pending record. `job_id` is the seed's: `rpt_{TICKER}_{execution}`."""
         return cls(
             job_id=f"rpt_{ticker.upper()}_{execution_id}",
             ticker=ticker.upper(),
             execution_id=execution_id,
-            source=source,
+            source=asked.source,
             status=JobStatus.PENDING,
             created_at=now,
             expires_at=now + KEEP,
             rewrite=rewrite,
+            limit=asked.limit,
+            description=asked.description,
         )
 
     def started(self, now: datetime) -> "Job":

@@ -136,10 +136,11 @@ def test_a_run_launched_in_the_ui_is_manual_and_its_config_is_typed(morning: Mor
     """
     morning.fetch()
     plain = {k: v for k, v in morning.tags().items() if k.startswith("dagster/")}
-    assert morning.run("dr_reports", plain, "dr__ticker_reports", {"limit": 1}).success
+    assert morning.run("dr_reports", plain, "dr__ticker_reports", {"limit": 1, "description": "a trial"}).success
     (job,) = morning.jobs()
-    assert (job.source, job.execution_id.startswith("manual-")) == ("manual", True)
-    wrong: list[dict[str, Any]] = [{"limit": 0}, {"tickers": ["NVDX"]}]
+    assert (job.source, job.limit, job.description) == ("manual", 1, "a trial")
+    assert job.execution_id.startswith("manual-")
+    wrong: list[dict[str, Any]] = [{"limit": 0}, {"tickers": ["NVDX"]}, {"description": "two\nlines"}]
     for config in wrong:
         assert not morning.run("dr_reports", plain, "dr__ticker_reports", config).success
     assert len(morning.jobs()) == 1

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.defs.dr import writing
-from stocks_pipeline.domain.jobs import Job, JobStatus
+from stocks_pipeline.domain.jobs import Asked, Job, JobStatus
 from stocks_pipeline.domain.reports import chart
 from stocks_pipeline.domain.reports.page import page_of
 from stocks_pipeline.domain.reports.render import RenderError
@@ -473,11 +473,11 @@ def test_a_report_that_a_dead_run_completed_is_logged_and_not_made_again(
 
 def test_what_a_dead_run_left_in_progress_is_closed_by_the_next(desk: MorningDesk) -> None:
     """C12: no job is in progress for ever; one of a run that lives is left alone."""
-    dead = Job.new("DBS19", "manual-dead0000", "test", desk.clock.now()).started(desk.clock.now())
+    dead = Job.new("DBS19", "manual-dead0000", Asked("test"), desk.clock.now()).started(desk.clock.now())
     lively = desk.instance.create_run_for_job(
         desk.repository.get_job("dr_reports"), status=dg.DagsterRunStatus.STARTED, tags=desk.tags()
     )
-    alive = Job.new("DBS19", f"test-{lively.run_id[:8]}", "test", desk.clock.now()).started(desk.clock.now())
+    alive = Job.new("DBS19", f"test-{lively.run_id[:8]}", Asked("test"), desk.clock.now()).started(desk.clock.now())
     for job in (dead, alive):
         desk.lake.write(layout.job_key(DAY, job.execution_id, "DBS19"), job.to_json())
     assert desk.write().success

@@ -9,7 +9,7 @@ import dagster as dg
 from stocks_pipeline.defs.dr.fetched import NoData
 from stocks_pipeline.defs.dr.job_book import JobBook
 from stocks_pipeline.defs.dr.summary import CHECK, Summary, summarise
-from stocks_pipeline.domain.jobs import JobStatus
+from stocks_pipeline.domain.jobs import Asked, JobStatus
 from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
@@ -54,7 +54,7 @@ PAYLOAD = json.dumps(
 def put(lake: Lake, ticker: str, state: str) -> None:
     """Bring one ticker into that state, through its job book as the reports do."""
     clock = FakeClock(MORNING.timestamp())
-    book = JobBook(lake, DAY, "e1", "test", clock)
+    book = JobBook(lake, DAY, "e1", Asked("test"), clock)
     if state not in {"nothing", *WITHOUT_DATA}:
         lake.write(layout.ticker_data_key(DAY, ticker), b"bars")
     if state in {"nothing", "data only", "fetch failed"}:
@@ -65,7 +65,7 @@ def put(lake: Lake, ticker: str, state: str) -> None:
         lake.write(layout.report_key(DAY, ticker), PAYLOAD if state != "damaged report" else PAYLOAD[:60])
         book.complete(ticker, {})
         clock.advance(1)
-        book = JobBook(lake, DAY, "e2", "test", clock)
+        book = JobBook(lake, DAY, "e2", Asked("test"), clock)
         if state.endswith("after a report"):
             book.open([ticker])
         if state.endswith("after a report") and not state.startswith("not tried"):

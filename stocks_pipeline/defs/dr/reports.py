@@ -19,7 +19,7 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.config import ReportsConfig
 from stocks_pipeline.defs.dr.data import chosen_tickers
 from stocks_pipeline.defs.dr.fetched import why_no_data
-from stocks_pipeline.defs.dr.job_book import JobBook, close_abandoned, execution_of
+from stocks_pipeline.defs.dr.job_book import JobBook, asked_of, close_abandoned, execution_of
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, run_keys
 from stocks_pipeline.defs.dr.run_log import RunLog
 from stocks_pipeline.defs.evidence import lake_failure, markdown_table
@@ -83,7 +83,7 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
         desks: dict[date, ReportDesk] = {}
         refusals: list[UpstreamError] = []
         for day, names in _by_day(keys).items():
-            book = JobBook(store, day, execution, context.run.tags.get("source", "manual"), clock, config.rewrite)
+            book = JobBook(store, day, execution, asked_of(context.run, config), clock, config.rewrite)
             book.open(names)  # a complete record for every ticker of the morning, before any work starts
             close_abandoned(context.instance, book, names)
             missing = [name for name in names if not store.exists(layout.ticker_data_key(day, name))]
