@@ -110,7 +110,7 @@ class Job:
         """In progress, one attempt more. A job found in progress was left by a dead worker and starts again."""
         status = JobStatus.PENDING if self.status is JobStatus.IN_PROGRESS else self.status
         job = _moved(replace(self, status=status), JobStatus.IN_PROGRESS)
-        cleared = replace(job, finished_at=None, error=None, error_class=None, lacked_data=False)
+        cleared = replace(job, finished_at=None, error=None, error_class=None, lacked_data=False, result=None)
         return replace(cleared, started_at=now, attempts=self.attempts + 1)
 
     def completed(self, result: dict[str, Any], now: datetime) -> "Job":
@@ -118,9 +118,9 @@ class Job:
         return replace(_moved(self, JobStatus.COMPLETED), result=result, finished_at=now)
 
     def failed(self, error: str, error_class: str, now: datetime, *, lacked_data: bool = False) -> "Job":
-        """Failed, with the reason as it was said and its class."""
+        """Failed, with the reason as it was said, its class, and the result that a failed worker gives."""
         moved = replace(_moved(self, JobStatus.FAILED), error=error, error_class=error_class, finished_at=now)
-        return replace(moved, lacked_data=lacked_data)
+        return replace(moved, lacked_data=lacked_data, result=result_of(self.ticker, "failed", error=error))
 
     def put_back(self, reason: str, error_class: str) -> "Job":
         """Pending again: nothing was wrong with this ticker, the whole stage had to stop (no budget, no key)."""
@@ -143,6 +143,11 @@ class Job:
             return cls(**{**fields, **times, "status": JobStatus(fields["status"])})
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a job record: {error}") from error
+
+
+def result_of(ticker: str, status: str, *, pdf_key: str | None = None, error: str = "") -> dict[str, Any]:
+    """What a worker gives back of a ticker, success or failed, with the seed's four keys."""
+    return {"ticker": ticker, "status": status, "pdf_s3_key": pdf_key, "error": error}
 
 
 def _moved(job: Job, status: JobStatus) -> Job:

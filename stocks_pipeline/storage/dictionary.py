@@ -147,7 +147,11 @@ VIEWS: Final[dict[str, Any]] = {
             _field("attempts", pa.int32(), "Tries in this execution"),
             _field("error", pa.string(), "What went wrong, as it was said; missing where nothing did"),
             _field("error_class", pa.string(), "Class of the failure (rate, transient, malformed, …)"),
-            _field("result", pa.string(), "JSON: what the worker gave back; missing unless completed"),
+            _field(
+                "result",
+                pa.string(),
+                "JSON: what the worker gave back: ticker, status, pdf_s3_key, error; missing before",
+            ),
         ]
     ),
     "llm_calls": pa.schema(

@@ -132,21 +132,41 @@ def test_a_completed_job_has_the_seeds_result(desk: MorningDesk) -> None:
     assert desk.lake.read(result["pdf_s3_key"]).startswith(b"%PDF")
 
 
+def test_a_failed_job_has_the_seeds_result_too(desk: MorningDesk) -> None:
+    """C10: the same four keys, no page, and the error as the record has it; the next try begins without it."""
+    header = "Bearer sk-or-v1-0123456789abcdef0123456789abcdef"
+    desk.model.script = lambda subject, number: None if number else down(subject, said=f"503 to {header}")
+    first = desk.write()
+    job = desk.job("DBS19")
+    assert job.result == {"ticker": "DBS19", "status": "failed", "pdf_s3_key": None, "error": job.error}
+    assert "503 to" in (job.error or "")
+    assert b"0123456789abcdef" not in job.to_json()
+    found = Warehouse(desk.lake.root).sql("SELECT DISTINCT result ->> '$.status' AS status FROM jobs")
+    assert found.to_pylist() == [{"status": "failed"}]
+    assert desk.write(parent=first).success
+    assert (desk.job("DBS19").result or {})["status"] == "success"
+
+
 def test_the_run_log_has_the_seeds_four_lines_for_each_ticker(desk: MorningDesk) -> None:
-    """A25, B31: with the job's id, which names ticker and execution; a job that failed says so instead."""
-    desk.model.script = lambda subject, _: down(subject, said="the model is down") if subject == "DBS19" else None
+    """A25, B31: the seed's words, and in every line the job's id, which names ticker and execution; a job that failed
+    says so instead, in one line.
+    """
+    desk.model.script = lambda subject, _: down(subject, said="the model\nis down") if subject == "DBS19" else None
     done = desk.write()
     entries = [entry.user_message for entry in desk.instance.all_logs(done.run_id) if entry.dagster_event is None]
     told = "\n".join(entries).splitlines()
     for name in ACTIVE:
-        at = told.index(f"Processing job {desk.job(name).job_id} for {name}")
+        job = desk.job(name)
+        at = told.index(f"Processing job {job.job_id} for {name}")
+        lines = told[at : at + (2 if name == "DBS19" else 4)]
+        assert (name in job.job_id, job.execution_id in job.job_id) == (True, True)
+        assert [line for line in lines if job.job_id not in line] == []
         if name == "DBS19":
-            assert "the model is down" in told[at + 1]
+            assert lines[1].startswith(f"Job {job.job_id} not completed for {name}: model DBS19: the model is down")
             continue
-        lines = told[at : at + 4]
-        assert [line.split(" ")[0] for line in lines] == ["Processing", "Agent", "Cached", "Completed"]
-        assert layout.report_key(DAY, name) in lines[2]
-        assert lines[3] == f"Completed job {desk.job(name).job_id}"
+        assert lines[1].startswith(f"Agent analysis complete for {name}: ")
+        assert lines[2].startswith(f"Cached report {layout.report_key(DAY, name)} for {name}: ")
+        assert lines[3] == f"Completed job {job.job_id}"
     assert len([entry for entry in entries if "Processing job" in entry]) == 1
 
 

@@ -32,7 +32,7 @@ def test_a_failed_job_may_be_tried_again() -> None:
     failed = Job.new("NVDA19", "x", Asked("manual"), NOW).started(NOW).failed("no stored data", "permanent", NOW)
     assert (failed.error, failed.error_class) == ("no stored data", "permanent")
     again = failed.started(NOW)
-    assert (again.status, again.attempts, again.error) == (JobStatus.IN_PROGRESS, 2, None)
+    assert (again.status, again.attempts, again.error, again.result) == (JobStatus.IN_PROGRESS, 2, None, None)
 
 
 def test_a_job_whose_stage_had_to_stop_is_pending_again() -> None:

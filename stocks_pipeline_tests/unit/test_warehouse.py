@@ -154,7 +154,8 @@ def check_morning(warehouse: Warehouse) -> None:
     assert rows(warehouse, "SELECT by_ticker ->> '$.DBS19.error' FROM precompute_summaries") == [("429",)]
     assert rows(warehouse, "FROM jobs") == [
         (FRI, "NVDA19", "rpt_NVDA19_exec-1", "exec-1", "manual", 5, "a trial", "failed", LATE, LATE, LATE, LATE + KEEP,
-         1, "429 again", "rate", None),
+         1, "429 again", "rate",
+         '{"ticker":"NVDA19","status":"failed","pdf_s3_key":null,"error":"429 again"}'),
     ]  # fmt: skip
     assert rows(warehouse, "FROM llm_calls") == [
         (LATE, "NVDA19", "call-1", "exec-1", "vendor/model", "answered", None, 1.5, 1000, 400, Decimal("0.0065"))

@@ -125,16 +125,17 @@ class _Work:
     def make(self, key: str) -> Made:
         day, name = parse_ticker_key(key)
         desk = self.desks[day]
-        lines = [f"Processing job {desk.book.get(name).job_id} for {name}"]
+        job = desk.book.get(name).job_id  # it names the execution too, and every line has it
+        lines = [f"Processing job {job} for {name}"]
         try:
             written = desk.write(name)
         except Exception as error:
-            self.log.add(*lines, f"Job of {name} not completed: {redact(str(error))}")
+            self.log.add(*lines, f"Job {job} not completed for {name}: {' '.join(redact(str(error)).split())}")
             raise
         took = written.payload["timing_metrics"]["ai_analysis"]
-        lines.append(f"Agent analysis complete for {name}: {written.tries} answers, {took} s")
-        lines.append(f"Cached report {written.key} for {name}: {written.size} bytes")
-        lines.append(f"Completed job {desk.book.get(name).job_id}")
+        lines.append(f"Agent analysis complete for {name}: {written.tries} answers, {took} s, job {job}")
+        lines.append(f"Cached report {written.key} for {name}: {written.size} bytes, job {job}")
+        lines.append(f"Completed job {job}")
         self.log.add(*lines)
         return Made(metadata=report_metadata(written), data_version=written.sha256[:32], checks=_checks(written))
 
