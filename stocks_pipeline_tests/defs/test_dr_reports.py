@@ -43,6 +43,17 @@ DOUBTED = {**GOOD, "key_takeaways": ["The shares closed at {close}.", "The rally
 """An answer with a sentence that nothing stored confirms or denies."""
 
 
+POOR = {
+    **GOOD,
+    "stance": "SELL",
+    "key_takeaways": ["These shares were looked at on {session}.", "The rally is catching its breath."],
+    "price_and_trend": "The mood around it is thoughtful.",
+    "momentum_and_volume": "The tape tells a quiet story.",
+    "risks": ["Patience is tested."],
+}
+"""An answer with one date and no value, whose other sentences nothing confirms."""
+
+
 @pytest.fixture
 def desk(morning: MorningDesk) -> MorningDesk:
     """A morning whose data is fetched."""
@@ -317,6 +328,46 @@ def test_a_doubt_costs_no_second_answer_and_is_shown(desk: MorningDesk) -> None:
         if check.partition and check.check_name == "numbers_grounded" and check.passed
     ]
     assert sorted(str(count) for count in counts) == ["0"] * (len(ACTIVE) - 1) + ["1"]
+
+
+def checks_of(done: dg.ExecuteInProcessResult, ticker: str) -> dict[str, dg.AssetCheckEvaluation]:
+    """The checks of the ticker's partition by name."""
+    key = f"{DAY}|{ticker}"
+    return {check.check_name: check for check in done.get_asset_check_evaluations() if check.partition == key}
+
+
+def test_a_poor_report_is_shown_with_a_warning(desk: MorningDesk) -> None:
+    """B23: an answer of hardly a fact is verified and stored, and its score below six is a check that did not pass, as
+    a warning; that of the others passes.
+    """
+    desk.model.script = lambda subject, _: POOR if subject == "DBS19" else None
+    done = desk.write()
+    assert done.success, failure_of(done)
+    poor, good = (checks_of(done, name)["score_at_least"] for name in ("DBS19", "NVDA19"))
+    overall = desk.payload("DBS19")["user_facing_scores"]["overall"]
+    assert (poor.passed, poor.severity, poor.metadata["overall"].value) == (False, dg.AssetCheckSeverity.WARN, overall)
+    assert overall < 6 <= desk.payload("NVDA19")["user_facing_scores"]["overall"]
+    assert (good.passed, checks_of(done, "DBS19")["sections_complete"].passed) == (True, True)
+
+
+def test_a_report_without_one_of_its_sections_is_not_complete(
+    desk: MorningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B23: the check is an error that names how many there are; no news is no section where there is no news."""
+    assembled = writing.build_payload
+
+    def cut(*, sheet: Any, **rest: Any) -> dict[str, Any]:
+        payload = dict(assembled(sheet=sheet, **rest))
+        if sheet.ticker.dr == "DBS19":
+            payload["narrative_report"] = payload["narrative_report"].partition("## Risks")[0]
+        return payload
+
+    monkeypatch.setattr(writing, "build_payload", cut)
+    done = desk.write()
+    cut_off, whole = (checks_of(done, name)["sections_complete"] for name in ("DBS19", "NVDA19"))
+    assert (cut_off.passed, cut_off.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert {name: entry.value for name, entry in cut_off.metadata.items()} == {"sections": 3, "expected": 4}
+    assert whole.passed
 
 
 def test_a_doubt_beside_a_finding_is_told_with_it(desk: MorningDesk) -> None:

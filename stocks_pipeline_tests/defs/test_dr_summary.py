@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -100,7 +101,9 @@ def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
 
 
 def test_the_asset_stores_the_counts_and_its_check_is_an_error_until_all_are_there(morning: MorningDesk) -> None:
-    """B28, B40: the seed's keys in the file; the check fails with the names of what is missing, and then passes."""
+    """B28, B40, C17: the seed's keys in the file, the counts on the page in the UI as well, which alerts are made of;
+    the check fails with the names of what is missing, and then passes.
+    """
     morning.model.script = lambda subject, number: down(subject) if subject == "DBS19" and not number else None
     morning.fetch()
     first = morning.write()
@@ -112,11 +115,25 @@ def test_the_asset_stores_the_counts_and_its_check_is_an_error_until_all_are_the
     assert {"status", "total_tickers", "message", "next_steps"} <= set(stored)
     assert (stored["status"], stored["succeeded"], stored["failed"], stored["skipped"]) == ("incomplete", 2, 1, 0)
     assert stored["by_ticker"]["DBS19"]["class"] == "transient"
+    counts = {"total_tickers": 3, "listed_tickers": 3, "succeeded": 2, "failed": 1, "skipped": 0}
+    said = {"status": "incomplete", "failed_symbols": ["DBS19"], "next_steps": stored["next_steps"]}
+    shown = shown_by(done)
+    assert {name: shown.get(name) for name in {*counts, *said}} == counts | said
+    assert "DBS19" in str(shown["not_there"])
+    assert str(shown["path"]).endswith(layout.precompute_summary_key(DAY))
 
     morning.write(parent=first)
-    (check,) = morning.sum_up().get_asset_check_evaluations()
+    again = morning.sum_up()
+    (check,) = again.get_asset_check_evaluations()
     assert check.passed
+    assert {name: shown_by(again).get(name) for name in counts} == counts | {"succeeded": 3, "failed": 0}
     assert json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))["status"] == "completed"
+
+
+def shown_by(done: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The metadata of the one thing that the run materialized."""
+    (made,) = [event.materialization for event in done.get_asset_materialization_events()]
+    return {name: entry.value for name, entry in made.metadata.items()}
 
 
 def test_a_ticker_whose_fetch_failed_is_told_with_the_fetchs_own_words(morning: MorningDesk) -> None:
