@@ -2,7 +2,9 @@
 
 import itertools
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
@@ -15,6 +17,7 @@ from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline_tests.dr_files import put_ticker
 from stocks_pipeline_tests.fake_feed import refused
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, LIST, MORNING, MorningDesk, down, failure_of, morning, waves
@@ -31,6 +34,7 @@ STATES = {
     "damaged report": ("failed", "damaged"),
     "in progress": ("skipped", "not begun"),
     "data only": ("skipped", "not begun"),
+    "damaged data": ("skipped", "damaged"),
     "fetch failed": ("skipped", "transient"),
     "nothing": ("skipped", "no data"),
 }
@@ -52,13 +56,22 @@ PAYLOAD = json.dumps(
 """What the readers of a report need of it."""
 
 
+@cache
+def bars() -> bytes:
+    """A file of bars that can be read."""
+    with TemporaryDirectory() as folder:
+        lake = open_lake(folder)
+        put_ticker(lake, DAY, {"DBS19": {DAY: 40.0}})
+        return lake.read(layout.ticker_data_key(DAY, "DBS19"))
+
+
 def put(lake: Lake, ticker: str, state: str) -> None:
     """Bring one ticker into that state, through its job book as the reports do."""
     clock = FakeClock(MORNING.timestamp())
     book = JobBook(lake, DAY, "e1", Asked("test"), clock)
     if state not in {"nothing", *WITHOUT_DATA}:
-        lake.write(layout.ticker_data_key(DAY, ticker), b"bars")
-    if state in {"nothing", "data only", "fetch failed"}:
+        lake.write(layout.ticker_data_key(DAY, ticker), bars() if state != "damaged data" else bars()[:60])
+    if state in {"nothing", "data only", "damaged data", "fetch failed"}:
         return
     book.open([ticker])
     book.start(ticker)
