@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from stocks_pipeline.cli.foreground import Stages
 from stocks_pipeline.cli.mornings import MorningDesk as Foreground
 from stocks_pipeline.cli.mornings import Mornings
-from stocks_pipeline.defs.dr.automation import precompute_sensor
+from stocks_pipeline.defs.dr.automation import add_active_tickers, precompute_sensor
 from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.partitions import ticker_key
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.yahoo_bars import Bars, Window
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, MorningDesk, down, failure_of, morning, waves
 
@@ -91,6 +94,26 @@ def test_all_tickers_are_worked_on_at_once_in_one_run(morning: MorningDesk) -> N
     assert done.success, failure_of(done)
     made = Counter(event.partition for event in done.get_asset_materialization_events())
     assert made == Counter(ticker_key(DAY, name) for name in ACTIVE)
+
+
+def test_the_whole_list_is_asked_about_at_once(morning: MorningDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C07: with the settings as they are shipped, all forty-six of the packaged list are with the model at the same
+    time; each is let go, without an answer, only when the last has asked.
+    """
+    monkeypatch.delenv("STOCKS_DR_TICKERS")
+    many = add_active_tickers(morning.instance)
+    assert Settings.load({}).llm.concurrency >= len(many) == 46
+    together = threading.Barrier(len(many), timeout=60)
+
+    def meet(subject: str, _number: int) -> UpstreamError:
+        together.wait()
+        return down(subject)
+
+    morning.model.script = meet
+    assert morning.fetch(many).success
+    assert not morning.write(many).success
+    assert morning.model.subjects == sorted(many)
+    assert (together.broken, {job.error_class for job in morning.jobs()}) == (False, {"transient"})
 
 
 def test_a_report_is_the_same_by_every_door(morning: MorningDesk) -> None:
