@@ -24,6 +24,9 @@ def precompute(
     Without data it fails at once and asks nobody. `--limit 5` writes five: the first of the list that have data.
     Calls the model, which costs money; an answer that was paid for is not paid for again.
 
+    The document: `statusCode` and `body` (message, execution_arn, execution_name, and workflow_input with limit,
+    triggered_at, triggered_by, source, description); beside them run_ids, without_data, and result: the counts.
+
     For example:
 
         stocks precompute --limit 5 --source manual
