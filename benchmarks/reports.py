@@ -1,10 +1,11 @@
 """A morning's reports as a person asks for them: `stocks precompute`, launch, Dagster, charts and checks included.
 
-What belongs here: three figures of the command, in a process of its own against the sandbox in another, at the seed's
+What belongs here: four figures of the command, in a process of its own against the sandbox in another, at the seed's
 latencies (each ticker its own 3-7 s for news and 8-12 s for the model). The data are stored before.
   1. Seconds from launch to the answer: goal at most 28; the seed's 50.2. Every active ticker must have its report.
   2. Overhead: those seconds less the slowest ticker's own waiting, as the sandbox's log has it: goal at most 8.
   3. Peak memory of the command: goal at most 800 MB.
+  4. What the reports cost, by the sandbox's prices and token counts: goal at most the seed's upper figure, 1.00 USD.
 With `--tickers 500`, a longer list than the shipped one, the first two are replaced by one: the command's seconds over
 the same waits of the same tickers laid end to end on 48 workers, and nothing else; goal at most 1.15x.
 What does not: the parts (rendering.py, reading.py, the verifier's).
@@ -34,6 +35,7 @@ DAY = "2025-12-05"
 NEWS, CHAT = "3-7", "8-12"
 GOAL_S, OVERHEAD_GOAL_S, MEMORY_GOAL_MB = 28.0, 8.0, 800.0
 SEED_S = 50.2
+COST_GOAL_USD = 1.00
 WORKERS, FLOOR_GOAL = 48, 1.15
 _HANDED_ON = {"STOCKS_DR_TICKERS", "STOCKS_LLM_BUDGET_USD"}
 STOCKS = [sys.executable, "-c", "from stocks_pipeline.cli import main; main()"]
@@ -81,7 +83,18 @@ def _goals(done: Done, waits: dict[str, float]) -> dict[str, bool]:
         f"{done.wall_s / SEED_S:.2f}x of the seed's {SEED_S} s": done.wall_s <= GOAL_S,
         f"{overhead:.1f} s above the slowest ticker's own {slowest:.1f} s: "
         f"{overhead / OVERHEAD_GOAL_S:.2f}x of the goal ({OVERHEAD_GOAL_S:.0f} s)": overhead <= OVERHEAD_GOAL_S,
+        **_cost_goal(done.answer["result"]["paid_usd"]),
     }
+
+
+def _cost_goal(paid: str | None) -> dict[str, bool]:
+    if paid is None:
+        return {"paid: a call has no price": False}
+    usd = float(paid)
+    said = (
+        f"paid {usd:.4f} USD: {usd / COST_GOAL_USD:.2f}x of the goal ({COST_GOAL_USD:.2f} USD, the seed's upper figure)"
+    )
+    return {said: 0 < usd <= COST_GOAL_USD}
 
 
 def _floor_goals(done: Done, waits: dict[str, float]) -> dict[str, bool]:

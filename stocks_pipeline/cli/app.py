@@ -11,6 +11,7 @@ from stocks_pipeline.cli import app_alerts, app_reports, app_validation
 from stocks_pipeline.cli.boundary import Desk
 from stocks_pipeline.cli.options import (
     Day,
+    Description,
     Json,
     Limit,
     LookbackDays,
@@ -53,6 +54,7 @@ def run(
     lookback_days: LookbackDays = None,
     no_reports: NoReports = False,
     rewrite: Rewrite = False,
+    description: Description = None,
     as_json: Json = False,
 ) -> None:
     """Run one day of asx (list, split, fetch, merge) or one morning of dr (fetch, write, count). No daemon needed.
@@ -74,7 +76,7 @@ def run(
 
     asx: dict[str, object] = {"symbols": symbols, "relist": relist, "repin": repin}
     asx |= {"reuse-last-good": reuse_last_good, "lookback-days": lookback_days}
-    dr = {"tickers": tickers, "no-reports": no_reports, "rewrite": rewrite}
+    dr = {"tickers": tickers, "no-reports": no_reports, "rewrite": rewrite, "description": description}
     raise typer.Exit(int(run_market(market, date, limit, refetch=refetch, asx=asx, dr=dr, as_json=as_json)))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stocks_pipeline.cli.options import Json, Limit, Morning, Rewrite, Tickers, names
+from stocks_pipeline.cli.options import Description, Json, Limit, Morning, Rewrite, Tickers, names
 
 
 def precompute(
@@ -16,12 +16,16 @@ def precompute(
     limit: Limit = None,
     tickers: Tickers = None,
     source: Annotated[str, typer.Option("--source", help="Who asks; kept with the execution and its jobs.")] = "manual",
+    description: Description = None,
     rewrite: Rewrite = False,
 ) -> None:
     """Write reports only, of tickers whose data are stored, and print one JSON document about the execution.
 
     Without data it fails at once and asks nobody. `--limit 5` writes five: the first of the list that have data.
     Calls the model, which costs money; an answer that was paid for is not paid for again.
+
+    The document: `statusCode` and `body` (message, execution_arn, execution_name, and workflow_input with limit,
+    triggered_at, triggered_by, source, description); beside them run_ids, without_data, and result: the counts.
 
     For example:
 
@@ -33,7 +37,9 @@ def precompute(
     from stocks_pipeline.cli.precompute import run_precompute
 
     found = desk.settings()
-    ask = mornings.MorningAsk(mornings.morning_named(date), limit, names(tickers), rewrite=rewrite)
+    why = mornings.description_named(description)
+    day = mornings.morning_named(date)
+    ask = mornings.MorningAsk(day, limit, names(tickers), rewrite=rewrite, description=why)
     raise typer.Exit(int(run_precompute(found, ask, source)))
 
 

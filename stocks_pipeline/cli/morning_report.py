@@ -160,13 +160,16 @@ def morning_report(
     """Count what is stored of these tickers' morning; without `failures`, not why data are missing."""
     from stocks_pipeline.defs.dr.fetched import why_no_data
     from stocks_pipeline.defs.dr.job_book import newest_jobs
+    from stocks_pipeline.defs.dr.morning import damaged_data
     from stocks_pipeline.defs.dr.report_state import report_state
 
     jobs = {name: job for name, job in newest_jobs(lake, day).items() if name in set(tickers)}
     stored = {name for name in tickers if lake.exists(layout.ticker_data_key(day, name))}
-    missing = [name for name in tickers if name not in stored]
-    why = why_no_data(instance, day, missing) if failures and missing else {}
     states = {name: report_state(lake, day, name, jobs.get(name)) for name in tickers}
+    damaged = damaged_data(lake, day, [name for name in stored if states[name].state != "written"])
+    stored -= damaged.keys()
+    missing = [name for name in tickers if name not in stored]
+    why = {**(why_no_data(instance, day, missing) if failures and missing else {}), **damaged}
     payloads = [state.payload for state in states.values() if state.payload is not None]
     standings = [_standing(name, jobs.get(name), states[name], name in stored, why.get(name)) for name in tickers]
 

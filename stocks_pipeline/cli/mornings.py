@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from stocks_pipeline.cli.output import Exit, fail
+from stocks_pipeline.domain.jobs import description_fault
 from stocks_pipeline.domain.tickers import Ticker, TickerListError, UnknownTicker, packaged_tickers, parse_tickers
 from stocks_pipeline.domain.tickers import resolve as resolve_ticker
 from stocks_pipeline.storage import layout
@@ -44,6 +45,13 @@ class MorningAsk:
     refetch: bool = False
     rewrite: bool = False
     reports: bool = True
+    description: str | None = None
+    """Why, in the words of whoever asks."""
+
+    def tags(self) -> dict[str, str]:
+        """What of it is to be found on its runs."""
+        told = {"limit": self.limit, "description": self.description}
+        return {name: str(value) for name, value in told.items() if value is not None}
 
 
 def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
@@ -72,6 +80,13 @@ def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
         newest = f"the newest that has come is {newest_morning(present)}"
         fail(f"--date: the morning of {day} comes at {comes}; {newest}", Exit.USAGE)
     return day
+
+
+def description_named(text: str | None) -> str | None:
+    """What `--description` says; a usage error where it is no short line of plain text."""
+    if text is not None and (wrong := description_fault(text)):
+        fail(f"--description: {wrong}; valid: one line, such as 'after the vendor was down'", Exit.USAGE)
+    return text
 
 
 def newest_morning(present: datetime) -> date:

@@ -34,6 +34,10 @@ LookbackDays = Annotated[
     int | None, typer.Option("--lookback-days", min=0, max=3660, help="asx: days before the session to fetch too.")
 ]
 NoReports = Annotated[bool, typer.Option("--no-reports", help="dr: fetch only, which costs nothing.")]
+Description = Annotated[
+    str | None,
+    typer.Option("--description", metavar="TEXT", help="dr: why, in your words; kept with its runs and jobs."),
+]
 Rewrite = Annotated[bool, typer.Option("--rewrite", help="dr: ask the model anew, even what it has answered.")]
 
 

@@ -31,10 +31,9 @@ def run_precompute(found: "Settings", ask: "MorningAsk", source: str) -> Exit:
     if not SOURCE.fullmatch(source):
         fail(f"--source: {source!r}; valid: up to 40 letters, digits, dots, dashes, such as manual-test", Exit.USAGE)
     ready, without = ready_tickers(found, ask)
-    tags = {} if ask.limit is None else {"limit": str(ask.limit)}
     asked = [*ready, *without]
     rewrite = asked if ask.rewrite else ()
-    plan = Plan(ask.day, asked, (), asked, rewrite=rewrite, source=source, kind="precompute", tags=tags)
+    plan = Plan(ask.day, asked, (), asked, rewrite=rewrite, source=source, kind="precompute", tags=ask.tags())
     announce(found, "model", found.llm.concurrency)
     with open_instance(found) as instance:
         outcome = carry_out(found, instance, plan, quiet=False, triggered_by=TRIGGERED_BY)
@@ -88,6 +87,7 @@ def answer(outcome: MorningOutcome, ask: "MorningAsk", source: str, without: Seq
                 "triggered_at": outcome.triggered_at,
                 "triggered_by": TRIGGERED_BY,
                 "source": source,
+                "description": ask.description,
             },
         },
         "run_ids": runs,

@@ -66,7 +66,7 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
 def plan_of(report: "MorningReport", asset: str) -> Plan:
     """Data where they are missing, and every report that is not there; of reports alone, those that have data.
 
-    Data that the vendor does not have are not asked for again.
+    Data that cannot be read count as missing. Data that the vendor does not have are not asked for again.
     """
     stuck = [s for s in report.stuck if s not in given_up(report) and (asset == mornings.GROUP or s.state != "no_data")]
     names = [s.ticker for s in stuck]

@@ -30,10 +30,9 @@ def run_market(  # noqa: PLR0913 - the options of the command
     if market == mornings.GROUP:
         from stocks_pipeline.cli.run_morning import run_morning
 
-        morning = mornings.MorningAsk(
-            mornings.morning_named(date), limit, names(dr["tickers"]), refetch, dr["rewrite"], not dr["no-reports"]
+        return run_morning(
+            found, _morning(date, limit, dr, refetch=refetch), as_json=as_json, triggered_by=TRIGGERED_BY
         )
-        return run_morning(found, morning, as_json=as_json, triggered_by=TRIGGERED_BY)
     from stocks_pipeline.cli.run import Ask, run_day
 
     chosen = desk.market_named(market)
@@ -48,3 +47,15 @@ def run_market(  # noqa: PLR0913 - the options of the command
         asx["lookback-days"],
     )
     return run_day(found, chosen, ask, as_json=as_json, triggered_by=TRIGGERED_BY)
+
+
+def _morning(date: str | None, limit: int | None, dr: Mapping[str, Any], *, refetch: bool) -> mornings.MorningAsk:
+    return mornings.MorningAsk(
+        mornings.morning_named(date),
+        limit,
+        names(dr["tickers"]),
+        refetch,
+        dr["rewrite"],
+        not dr["no-reports"],
+        mornings.description_named(dr["description"]),
+    )

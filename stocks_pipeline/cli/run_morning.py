@@ -89,7 +89,7 @@ def morning_outcome(found: "Settings", ask: "MorningAsk", *, quiet: bool, trigge
     """Fetch, write, count."""
     asked = mornings.choose(mornings.followed(found), ask)
     write = asked if ask.reports else []
-    plan = Plan(ask.day, asked, asked, write, ask.refetch, write if ask.rewrite else ())
+    plan = Plan(ask.day, asked, asked, write, ask.refetch, write if ask.rewrite else (), tags=ask.tags())
     announce(found, "yahoo", found.yahoo_rate)
     if write:
         announce(found, "model", found.llm.concurrency)

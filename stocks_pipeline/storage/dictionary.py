@@ -137,6 +137,8 @@ VIEWS: Final[dict[str, Any]] = {
             _field("job_id", pa.string(), "rpt_, the receipt and the execution"),
             _EXECUTION,
             _field("source", pa.string(), "What started the execution: scheduler, sensor, manual"),
+            _field("asked_limit", pa.int32(), "To how many tickers the execution was limited; missing for all"),
+            _field("description", pa.string(), "Why it was started, in the words of whoever did; missing where none"),
             _field("status", pa.string(), "pending, in_progress, completed or failed"),
             _field("created_at", _UTC, "When the record was made, before work began"),
             _field("started_at", _UTC, "When the newest try began; missing before the first"),
@@ -145,7 +147,11 @@ VIEWS: Final[dict[str, Any]] = {
             _field("attempts", pa.int32(), "Tries in this execution"),
             _field("error", pa.string(), "What went wrong, as it was said; missing where nothing did"),
             _field("error_class", pa.string(), "Class of the failure (rate, transient, malformed, …)"),
-            _field("result", pa.string(), "JSON: what the worker gave back; missing unless completed"),
+            _field(
+                "result",
+                pa.string(),
+                "JSON: what the worker gave back: ticker, status, pdf_s3_key, error; missing before",
+            ),
         ]
     ),
     "llm_calls": pa.schema(

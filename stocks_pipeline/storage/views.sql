@@ -137,6 +137,7 @@ CREATE OR REPLACE VIEW jobs AS
 SELECT
     CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/[^/]+/[^/]+$', 1) AS DATE) AS report_date,
     job.ticker AS symbol, job.job_id AS job_id, job.execution_id AS execution_id, job.source AS source,
+    job."limit" AS asked_limit, job.description AS description,
     job.status AS status, CAST(job.created_at AS TIMESTAMPTZ) AS created_at,
     CAST(job.started_at AS TIMESTAMPTZ) AS started_at, CAST(job.finished_at AS TIMESTAMPTZ) AS finished_at,
     CAST(job.expires_at AS TIMESTAMPTZ) AS expires_at, job.attempts AS attempts, job.error AS error,
@@ -144,7 +145,7 @@ SELECT
 FROM (
     SELECT
         filename,
-        TRY(from_json(content, '{"ticker": "VARCHAR", "job_id": "VARCHAR", "execution_id": "VARCHAR", "source": "VARCHAR", "status": "VARCHAR", "created_at": "VARCHAR", "started_at": "VARCHAR", "finished_at": "VARCHAR", "expires_at": "VARCHAR", "attempts": "INTEGER", "error": "VARCHAR", "error_class": "VARCHAR", "result": "JSON"}'))
+        TRY(from_json(content, '{"ticker": "VARCHAR", "job_id": "VARCHAR", "execution_id": "VARCHAR", "source": "VARCHAR", "limit": "INTEGER", "description": "VARCHAR", "status": "VARCHAR", "created_at": "VARCHAR", "started_at": "VARCHAR", "finished_at": "VARCHAR", "expires_at": "VARCHAR", "attempts": "INTEGER", "error": "VARCHAR", "error_class": "VARCHAR", "result": "JSON"}'))
             AS job  -- NULL where the file is damaged: one must not hide the others
     FROM lake.job_files
 )

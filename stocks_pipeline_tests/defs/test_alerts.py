@@ -31,6 +31,7 @@ from stocks_pipeline_tests.fake_feed import bars_of, codes, refused
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
 from stocks_pipeline_tests.morning_desk import MorningDesk, morning, waves
+from stocks_pipeline_tests.morning_desk import down as unanswered
 from stocks_pipeline_tests.validation_desk import ValidationDesk, down, validation_desk
 
 __all__ = ["morning"]
@@ -432,6 +433,21 @@ def test_a_morning_ends_with_the_same_event(instance: dg.DagsterInstance, receiv
     assert receiver.kinds() == [Kind.WORKFLOW_FAILED, Kind.WORKFLOW_COMPLETED]
     assert [a.severity for a in receiver.got] == [Severity.ERROR, Severity.INFO]
     assert receiver.got[0].next_step == "stocks dead-letters"
+
+
+def test_the_end_of_a_morning_is_told_from_its_own_count(morning: MorningDesk, receiver: Receiver) -> None:
+    """C17, D25: the counts of the alert are those that the summary itself materialized, with the ticker that failed."""
+    morning.model.script = lambda subject, _: unanswered(subject) if subject == "DBS19" else None
+    morning.fetch()
+    watch = Watch(morning.instance, morning.defs)
+    assert not morning.write().success
+    assert morning.sum_up().success
+    watch.tick()
+    (alert,) = [alert for alert in receiver.got if alert.kind is Kind.WORKFLOW_COMPLETED]
+    told = {name: alert.fields[name] for name in ("session_id", "total_symbols", "passed_count", "failed_count")}
+    assert told == {"session_id": "2025-12-05", "total_symbols": 3, "passed_count": 2, "failed_count": 1}
+    assert alert.fields["failed_symbols"] == ["DBS19"]
+    assert alert.next_step == "stocks dead-letters --date 2025-12-05; stocks retry dr --date 2025-12-05"
 
 
 def test_an_outbox_is_read_where_the_settings_say(instance: dg.DagsterInstance, receiver: Receiver) -> None:

@@ -172,6 +172,31 @@ def test_a_damaged_report_is_a_failure_that_a_retry_heals(morning: MorningDesk, 
     assert (report_of(morning).whole, len(morning.model.asked)) == (True, 3)
 
 
+@pytest.mark.parametrize("written", [True, False])
+def test_damaged_data_are_fetched_again_by_a_retry(morning: MorningDesk, *, written: bool) -> None:
+    """Data that cannot be read are missing data, whether or not a report failed for them: told as such by the count and
+    the commands, and the retry, which they advise, fetches exactly that ticker before it writes.
+    """
+    morning.fetch()
+    (morning.root / layout.ticker_data_key(DAY, "DBS19")).write_bytes(b"PAR1 cut in the middle")
+    morning.write(keys=ACTIVE if written else ["NVDA19"])
+    report = report_of(morning)
+    assert (report.data_stored, report.data_failed) == (2, {"damaged": 1})
+    (stuck,) = [one for one in report.stuck if one.ticker == "DBS19"]
+    assert (stuck.state, stuck.step, stuck.final) == ("no_data", "data", False)
+    assert "DBS19.parquet is not a readable Parquet file" in stuck.why
+    assert f"{'failed' if written else 'without data'} (1 damaged)" in str(summary_of(morning)["message"])
+    assert f"stocks retry dr --date {DAY}" in str(summary_of(morning)["next"])
+    plan = plan_of(report, "dr")
+    assert (list(plan.fetch), "DBS19" in plan.write) == (["DBS19"], True)
+    assert "DBS19" not in plan_of(report, "dr/ticker_reports").asked
+    morning.feed.forget()
+    desk = front(morning)
+    desk.fetch(DAY, plan.fetch, refetch=plan.refetch, tags=TAGS)
+    desk.write(DAY, plan.write, rewrite=False, tags=TAGS)
+    assert (morning.feed.symbols_asked, report_of(morning).whole) == (["D05.SI"], True)
+
+
 def test_the_tries_of_a_failure_are_its_calls(morning: MorningDesk) -> None:
     """Three, as the error says, and said once."""
     morning.fetch()

@@ -48,6 +48,7 @@ def test_schedules_tick_in_bangkok_and_ask_for_that_morning(
     assert (first, last) == (ticker_key(DAY, ACTIVE[0]), ticker_key(DAY, ACTIVE[-1]))
     assert request.tags["source"] == "scheduler"
     assert request.tags["triggered_by"] == schedule.name
+    assert request.tags["description"] == f"{schedule.name} of 05:{minute:02} in Bangkok"
     assert request.tags["execution_name"].endswith(f"20251205-05{minute:02}00")
 
 
@@ -134,6 +135,7 @@ def test_contiguous_tickers_are_one_request(morning: MorningDesk) -> None:
     assert keys(request) == (ticker_key(DAY, ACTIVE[0]), ticker_key(DAY, ACTIVE[-1]))
     assert morning.run("dr_reports", request.tags).success
     assert morning.jobs()[0].source == "scheduler"
+    assert (morning.jobs()[0].description or "").startswith("what the fetch of run ")
 
 
 def test_a_fetch_that_brought_nothing_starts_nothing(morning: MorningDesk) -> None:

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from stocks_pipeline.cli.foreground import Stages
 from stocks_pipeline.cli.mornings import MorningDesk as Foreground
 from stocks_pipeline.cli.mornings import Mornings
-from stocks_pipeline.defs.dr.automation import precompute_sensor
+from stocks_pipeline.defs.dr.automation import add_active_tickers, precompute_sensor
 from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.partitions import ticker_key
+from stocks_pipeline.settings import Settings
+from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.upstream.yahoo_bars import Bars, Window
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, MorningDesk, down, failure_of, morning, waves
 
@@ -93,6 +96,26 @@ def test_all_tickers_are_worked_on_at_once_in_one_run(morning: MorningDesk) -> N
     assert made == Counter(ticker_key(DAY, name) for name in ACTIVE)
 
 
+def test_the_whole_list_is_asked_about_at_once(morning: MorningDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C07: with the settings as they are shipped, all forty-six of the packaged list are with the model at the same
+    time; each is let go, without an answer, only when the last has asked.
+    """
+    monkeypatch.delenv("STOCKS_DR_TICKERS")
+    many = add_active_tickers(morning.instance)
+    assert Settings.load({}).llm.concurrency >= len(many) == 46
+    together = threading.Barrier(len(many), timeout=60)
+
+    def meet(subject: str, _number: int) -> UpstreamError:
+        together.wait()
+        return down(subject)
+
+    morning.model.script = meet
+    assert morning.fetch(many).success
+    assert not morning.write(many).success
+    assert morning.model.subjects == sorted(many)
+    assert (together.broken, {job.error_class for job in morning.jobs()}) == (False, {"transient"})
+
+
 def test_a_report_is_the_same_by_every_door(morning: MorningDesk) -> None:
     """C09, C16, C18: DBS19 alone, as one partition in the UI, by the command, and from the sensor's queue of requests;
     each is an execution of its own, and text, evidence, scores and chart are the same.
@@ -136,10 +159,11 @@ def test_a_run_launched_in_the_ui_is_manual_and_its_config_is_typed(morning: Mor
     """
     morning.fetch()
     plain = {k: v for k, v in morning.tags().items() if k.startswith("dagster/")}
-    assert morning.run("dr_reports", plain, "dr__ticker_reports", {"limit": 1}).success
+    assert morning.run("dr_reports", plain, "dr__ticker_reports", {"limit": 1, "description": "a trial"}).success
     (job,) = morning.jobs()
-    assert (job.source, job.execution_id.startswith("manual-")) == ("manual", True)
-    wrong: list[dict[str, Any]] = [{"limit": 0}, {"tickers": ["NVDX"]}]
+    assert (job.source, job.limit, job.description) == ("manual", 1, "a trial")
+    assert job.execution_id.startswith("manual-")
+    wrong: list[dict[str, Any]] = [{"limit": 0}, {"tickers": ["NVDX"]}, {"description": "two\nlines"}]
     for config in wrong:
         assert not morning.run("dr_reports", plain, "dr__ticker_reports", config).success
     assert len(morning.jobs()) == 1

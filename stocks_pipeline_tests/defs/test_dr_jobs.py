@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.defs.dr.job_book import JobBook, execution_of, failed_jobs, newest_jobs
-from stocks_pipeline.domain.jobs import IllegalTransitionError, JobStatus
+from stocks_pipeline.domain.jobs import Asked, IllegalTransitionError, JobStatus
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, LakeError, open_lake
 from stocks_pipeline.upstream.failures import FailureKind
@@ -16,7 +16,7 @@ __all__ = ["morning"]
 
 @pytest.fixture
 def book(tmp_path: object) -> JobBook:
-    return JobBook(open_lake(str(tmp_path)), DAY, "e1", "manual", FakeClock(MORNING.timestamp()))
+    return JobBook(open_lake(str(tmp_path)), DAY, "e1", Asked("manual"), FakeClock(MORNING.timestamp()))
 
 
 def test_opening_twice_changes_nothing(book: JobBook) -> None:
@@ -88,7 +88,7 @@ def test_the_newest_execution_speaks_for_a_ticker(book: JobBook) -> None:
     book.start("DBS19")
     book.fail("DBS19", down("DBS19"))
     book.clock.sleep(60)
-    later = JobBook(book.lake, DAY, "a-later-one", "manual", book.clock)
+    later = JobBook(book.lake, DAY, "a-later-one", Asked("manual"), book.clock)
     later.open(["DBS19"])
     assert newest_jobs(book.lake, DAY)["DBS19"].status is JobStatus.PENDING
     assert failed_jobs(book.lake, DAY) == []

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.defs.dr import writing
-from stocks_pipeline.domain.jobs import Job, JobStatus
+from stocks_pipeline.domain.jobs import Asked, Job, JobStatus
 from stocks_pipeline.domain.reports import chart
 from stocks_pipeline.domain.reports.page import page_of
 from stocks_pipeline.domain.reports.render import RenderError
@@ -41,6 +41,17 @@ BAD = {**GOOD, "key_takeaways": ["The shares closed at {close}.", "Analysts see 
 """An answer with a number of its own."""
 DOUBTED = {**GOOD, "key_takeaways": ["The shares closed at {close}.", "The rally is catching its breath."]}
 """An answer with a sentence that nothing stored confirms or denies."""
+
+
+POOR = {
+    **GOOD,
+    "stance": "SELL",
+    "key_takeaways": ["These shares were looked at on {session}.", "The rally is catching its breath."],
+    "price_and_trend": "The mood around it is thoughtful.",
+    "momentum_and_volume": "The tape tells a quiet story.",
+    "risks": ["Patience is tested."],
+}
+"""An answer with one date and no value, whose other sentences nothing confirms."""
 
 
 @pytest.fixture
@@ -132,21 +143,41 @@ def test_a_completed_job_has_the_seeds_result(desk: MorningDesk) -> None:
     assert desk.lake.read(result["pdf_s3_key"]).startswith(b"%PDF")
 
 
+def test_a_failed_job_has_the_seeds_result_too(desk: MorningDesk) -> None:
+    """C10: the same four keys, no page, and the error as the record has it; the next try begins without it."""
+    header = "Bearer sk-or-v1-0123456789abcdef0123456789abcdef"
+    desk.model.script = lambda subject, number: None if number else down(subject, said=f"503 to {header}")
+    first = desk.write()
+    job = desk.job("DBS19")
+    assert job.result == {"ticker": "DBS19", "status": "failed", "pdf_s3_key": None, "error": job.error}
+    assert "503 to" in (job.error or "")
+    assert b"0123456789abcdef" not in job.to_json()
+    found = Warehouse(desk.lake.root).sql("SELECT DISTINCT result ->> '$.status' AS status FROM jobs")
+    assert found.to_pylist() == [{"status": "failed"}]
+    assert desk.write(parent=first).success
+    assert (desk.job("DBS19").result or {})["status"] == "success"
+
+
 def test_the_run_log_has_the_seeds_four_lines_for_each_ticker(desk: MorningDesk) -> None:
-    """A25, B31: with the job's id, which names ticker and execution; a job that failed says so instead."""
-    desk.model.script = lambda subject, _: down(subject, said="the model is down") if subject == "DBS19" else None
+    """A25, B31: the seed's words, and in every line the job's id, which names ticker and execution; a job that failed
+    says so instead, in one line.
+    """
+    desk.model.script = lambda subject, _: down(subject, said="the model\nis down") if subject == "DBS19" else None
     done = desk.write()
     entries = [entry.user_message for entry in desk.instance.all_logs(done.run_id) if entry.dagster_event is None]
     told = "\n".join(entries).splitlines()
     for name in ACTIVE:
-        at = told.index(f"Processing job {desk.job(name).job_id} for {name}")
+        job = desk.job(name)
+        at = told.index(f"Processing job {job.job_id} for {name}")
+        lines = told[at : at + (2 if name == "DBS19" else 4)]
+        assert (name in job.job_id, job.execution_id in job.job_id) == (True, True)
+        assert [line for line in lines if job.job_id not in line] == []
         if name == "DBS19":
-            assert "the model is down" in told[at + 1]
+            assert lines[1].startswith(f"Job {job.job_id} not completed for {name}: model DBS19: the model is down")
             continue
-        lines = told[at : at + 4]
-        assert [line.split(" ")[0] for line in lines] == ["Processing", "Agent", "Cached", "Completed"]
-        assert layout.report_key(DAY, name) in lines[2]
-        assert lines[3] == f"Completed job {desk.job(name).job_id}"
+        assert lines[1].startswith(f"Agent analysis complete for {name}: ")
+        assert lines[2].startswith(f"Cached report {layout.report_key(DAY, name)} for {name}: ")
+        assert lines[3] == f"Completed job {job.job_id}"
     assert len([entry for entry in entries if "Processing job" in entry]) == 1
 
 
@@ -297,6 +328,46 @@ def test_a_doubt_costs_no_second_answer_and_is_shown(desk: MorningDesk) -> None:
         if check.partition and check.check_name == "numbers_grounded" and check.passed
     ]
     assert sorted(str(count) for count in counts) == ["0"] * (len(ACTIVE) - 1) + ["1"]
+
+
+def checks_of(done: dg.ExecuteInProcessResult, ticker: str) -> dict[str, dg.AssetCheckEvaluation]:
+    """The checks of the ticker's partition by name."""
+    key = f"{DAY}|{ticker}"
+    return {check.check_name: check for check in done.get_asset_check_evaluations() if check.partition == key}
+
+
+def test_a_poor_report_is_shown_with_a_warning(desk: MorningDesk) -> None:
+    """B23: an answer of hardly a fact is verified and stored, and its score below six is a check that did not pass, as
+    a warning; that of the others passes.
+    """
+    desk.model.script = lambda subject, _: POOR if subject == "DBS19" else None
+    done = desk.write()
+    assert done.success, failure_of(done)
+    poor, good = (checks_of(done, name)["score_at_least"] for name in ("DBS19", "NVDA19"))
+    overall = desk.payload("DBS19")["user_facing_scores"]["overall"]
+    assert (poor.passed, poor.severity, poor.metadata["overall"].value) == (False, dg.AssetCheckSeverity.WARN, overall)
+    assert overall < 6 <= desk.payload("NVDA19")["user_facing_scores"]["overall"]
+    assert (good.passed, checks_of(done, "DBS19")["sections_complete"].passed) == (True, True)
+
+
+def test_a_report_without_one_of_its_sections_is_not_complete(
+    desk: MorningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B23: the check is an error that names how many there are; no news is no section where there is no news."""
+    assembled = writing.build_payload
+
+    def cut(*, sheet: Any, **rest: Any) -> dict[str, Any]:
+        payload = dict(assembled(sheet=sheet, **rest))
+        if sheet.ticker.dr == "DBS19":
+            payload["narrative_report"] = payload["narrative_report"].partition("## Risks")[0]
+        return payload
+
+    monkeypatch.setattr(writing, "build_payload", cut)
+    done = desk.write()
+    cut_off, whole = (checks_of(done, name)["sections_complete"] for name in ("DBS19", "NVDA19"))
+    assert (cut_off.passed, cut_off.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert {name: entry.value for name, entry in cut_off.metadata.items()} == {"sections": 3, "expected": 4}
+    assert whole.passed
 
 
 def test_a_doubt_beside_a_finding_is_told_with_it(desk: MorningDesk) -> None:
@@ -473,11 +544,11 @@ def test_a_report_that_a_dead_run_completed_is_logged_and_not_made_again(
 
 def test_what_a_dead_run_left_in_progress_is_closed_by_the_next(desk: MorningDesk) -> None:
     """C12: no job is in progress for ever; one of a run that lives is left alone."""
-    dead = Job.new("DBS19", "manual-dead0000", "test", desk.clock.now()).started(desk.clock.now())
+    dead = Job.new("DBS19", "manual-dead0000", Asked("test"), desk.clock.now()).started(desk.clock.now())
     lively = desk.instance.create_run_for_job(
         desk.repository.get_job("dr_reports"), status=dg.DagsterRunStatus.STARTED, tags=desk.tags()
     )
-    alive = Job.new("DBS19", f"test-{lively.run_id[:8]}", "test", desk.clock.now()).started(desk.clock.now())
+    alive = Job.new("DBS19", f"test-{lively.run_id[:8]}", Asked("test"), desk.clock.now()).started(desk.clock.now())
     for job in (dead, alive):
         desk.lake.write(layout.job_key(DAY, job.execution_id, "DBS19"), job.to_json())
     assert desk.write().success

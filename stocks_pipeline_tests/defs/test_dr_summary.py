@@ -2,18 +2,22 @@
 
 import itertools
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import dagster as dg
 
 from stocks_pipeline.defs.dr.fetched import NoData
 from stocks_pipeline.defs.dr.job_book import JobBook
 from stocks_pipeline.defs.dr.summary import CHECK, Summary, summarise
-from stocks_pipeline.domain.jobs import JobStatus
+from stocks_pipeline.domain.jobs import Asked, JobStatus
 from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.upstream.failures import FailureKind
+from stocks_pipeline_tests.dr_files import put_ticker
 from stocks_pipeline_tests.fake_feed import refused
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, LIST, MORNING, MorningDesk, down, failure_of, morning, waves
@@ -30,6 +34,7 @@ STATES = {
     "damaged report": ("failed", "damaged"),
     "in progress": ("skipped", "not begun"),
     "data only": ("skipped", "not begun"),
+    "damaged data": ("skipped", "damaged"),
     "fetch failed": ("skipped", "transient"),
     "nothing": ("skipped", "no data"),
 }
@@ -51,13 +56,22 @@ PAYLOAD = json.dumps(
 """What the readers of a report need of it."""
 
 
+@cache
+def bars() -> bytes:
+    """A file of bars that can be read."""
+    with TemporaryDirectory() as folder:
+        lake = open_lake(folder)
+        put_ticker(lake, DAY, {"DBS19": {DAY: 40.0}})
+        return lake.read(layout.ticker_data_key(DAY, "DBS19"))
+
+
 def put(lake: Lake, ticker: str, state: str) -> None:
     """Bring one ticker into that state, through its job book as the reports do."""
     clock = FakeClock(MORNING.timestamp())
-    book = JobBook(lake, DAY, "e1", "test", clock)
+    book = JobBook(lake, DAY, "e1", Asked("test"), clock)
     if state not in {"nothing", *WITHOUT_DATA}:
-        lake.write(layout.ticker_data_key(DAY, ticker), b"bars")
-    if state in {"nothing", "data only", "fetch failed"}:
+        lake.write(layout.ticker_data_key(DAY, ticker), bars() if state != "damaged data" else bars()[:60])
+    if state in {"nothing", "data only", "damaged data", "fetch failed"}:
         return
     book.open([ticker])
     book.start(ticker)
@@ -65,7 +79,7 @@ def put(lake: Lake, ticker: str, state: str) -> None:
         lake.write(layout.report_key(DAY, ticker), PAYLOAD if state != "damaged report" else PAYLOAD[:60])
         book.complete(ticker, {})
         clock.advance(1)
-        book = JobBook(lake, DAY, "e2", "test", clock)
+        book = JobBook(lake, DAY, "e2", Asked("test"), clock)
         if state.endswith("after a report"):
             book.open([ticker])
         if state.endswith("after a report") and not state.startswith("not tried"):
@@ -100,7 +114,9 @@ def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
 
 
 def test_the_asset_stores_the_counts_and_its_check_is_an_error_until_all_are_there(morning: MorningDesk) -> None:
-    """B28, B40: the seed's keys in the file; the check fails with the names of what is missing, and then passes."""
+    """B28, B40, C17: the seed's keys in the file, the counts on the page in the UI as well, which alerts are made of;
+    the check fails with the names of what is missing, and then passes.
+    """
     morning.model.script = lambda subject, number: down(subject) if subject == "DBS19" and not number else None
     morning.fetch()
     first = morning.write()
@@ -112,11 +128,25 @@ def test_the_asset_stores_the_counts_and_its_check_is_an_error_until_all_are_the
     assert {"status", "total_tickers", "message", "next_steps"} <= set(stored)
     assert (stored["status"], stored["succeeded"], stored["failed"], stored["skipped"]) == ("incomplete", 2, 1, 0)
     assert stored["by_ticker"]["DBS19"]["class"] == "transient"
+    counts = {"total_tickers": 3, "listed_tickers": 3, "succeeded": 2, "failed": 1, "skipped": 0}
+    said = {"status": "incomplete", "failed_symbols": ["DBS19"], "next_steps": stored["next_steps"]}
+    shown = shown_by(done)
+    assert {name: shown.get(name) for name in {*counts, *said}} == counts | said
+    assert "DBS19" in str(shown["not_there"])
+    assert str(shown["path"]).endswith(layout.precompute_summary_key(DAY))
 
     morning.write(parent=first)
-    (check,) = morning.sum_up().get_asset_check_evaluations()
+    again = morning.sum_up()
+    (check,) = again.get_asset_check_evaluations()
     assert check.passed
+    assert {name: shown_by(again).get(name) for name in counts} == counts | {"succeeded": 3, "failed": 0}
     assert json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))["status"] == "completed"
+
+
+def shown_by(done: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The metadata of the one thing that the run materialized."""
+    (made,) = [event.materialization for event in done.get_asset_materialization_events()]
+    return {name: entry.value for name, entry in made.metadata.items()}
 
 
 def test_a_ticker_whose_fetch_failed_is_told_with_the_fetchs_own_words(morning: MorningDesk) -> None:

@@ -11,7 +11,7 @@ from stocks_pipeline.defs.operations.alerts import open_outbox
 from stocks_pipeline.defs.operations.retention import TOLD
 from stocks_pipeline.domain.alert_facts import FailedRun
 from stocks_pipeline.domain.alerts import of_run
-from stocks_pipeline.domain.jobs import KEEP, Job
+from stocks_pipeline.domain.jobs import KEEP, Asked, Job
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline_tests.fake_feed import codes
@@ -32,7 +32,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MarketDesk
 def put_job(desk: MarketDesk, age: timedelta) -> str:
     """A job record of that age."""
     made = desk.clock.now() - age
-    job = Job.new("NVDA19", f"exec-{made:%Y%m%d%H}", "manual", made)
+    job = Job.new("NVDA19", f"exec-{made:%Y%m%d%H}", Asked("manual"), made)
     key = layout.job_key(made.date(), job.execution_id, job.ticker)
     desk.lake.write(key, job.to_json())
     return key

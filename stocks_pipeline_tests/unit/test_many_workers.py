@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from stocks_pipeline.clock import SystemClock
-from stocks_pipeline.domain.jobs import Job
+from stocks_pipeline.domain.jobs import Asked, Job
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.warehouse import Warehouse
@@ -62,7 +62,7 @@ def test_no_worker_is_turned_away(tmp_path: Path, count: int) -> None:
     limiter = open_limiter(str(control), "model", [Rate(10_000, 1.0)], clock=clock, upstream="model")
 
     def work(number: int) -> None:
-        job = Job.new(f"T{number:03}", "e1", "test", NOW)
+        job = Job.new(f"T{number:03}", "e1", Asked("test"), NOW)
         key = layout.job_key(DAY, job.execution_id, job.ticker)
         lake.write(key, job.to_json())
         limiter.acquire(1)

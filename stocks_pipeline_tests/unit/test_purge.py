@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stocks_pipeline.domain.jobs import KEEP, Job, JobStatus
+from stocks_pipeline.domain.jobs import KEEP, Asked, Job, JobStatus
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, open_lake
 from stocks_pipeline.storage.purge import Purged, expired, purge_jobs
@@ -30,7 +30,7 @@ DUE = MADE + KEEP
 
 
 def job(name: str = "NVDA19", execution: str = "exec-1", made: datetime = MADE) -> Job:
-    return Job.new(name, execution, "manual", made)
+    return Job.new(name, execution, Asked("manual"), made)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stocks_pipeline.defs.operations.retention import clean
-from stocks_pipeline.domain.jobs import Job
+from stocks_pipeline.domain.jobs import Asked, Job
 from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.retention import Record, due, files_of, may_go, session_of
 from stocks_pipeline.domain.validation_session import Session
@@ -131,7 +131,7 @@ def put_session(lake: Lake, day: date, moved: datetime) -> list[str]:
 
 def put_job(lake: Lake, made: datetime) -> str:
     """A stored job record, made then."""
-    job = Job.new("NVDA19", f"exec-{made:%d%H}", "manual", made)
+    job = Job.new("NVDA19", f"exec-{made:%d%H}", Asked("manual"), made)
     key = layout.job_key(made.date(), job.execution_id, job.ticker)
     lake.write(key, job.to_json())
     return key

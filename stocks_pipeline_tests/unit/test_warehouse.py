@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from stocks_pipeline.domain.jobs import KEEP, Job
+from stocks_pipeline.domain.jobs import KEEP, Asked, Job
 from stocks_pipeline.domain.symbols import Company, companies_to_csv
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.dictionary import VIEWS
@@ -78,7 +78,13 @@ def fill_morning(lake: Lake) -> None:
     put_master(lake, NVDA, DBS)
     put_ticker(lake, FRI, {"NVDA19": {THU: 1.0, FRI: 2.0}, "DBS19": {FRI: 3.0}})
     put_report(lake, FRI, "NVDA19", payload(LATE))
-    put_job(lake, FRI, Job.new("NVDA19", "exec-1", "manual", LATE).started(LATE).failed("429 again", "rate", LATE))
+    put_job(
+        lake,
+        FRI,
+        Job.new("NVDA19", "exec-1", Asked("manual", 5, "a trial"), LATE)
+        .started(LATE)
+        .failed("429 again", "rate", LATE),
+    )
     put_call(lake, LATE, Decimal("0.0065"))
     put_summary(lake, FRI)
 
@@ -147,8 +153,9 @@ def check_morning(warehouse: Warehouse) -> None:
     ]
     assert rows(warehouse, "SELECT by_ticker ->> '$.DBS19.error' FROM precompute_summaries") == [("429",)]
     assert rows(warehouse, "FROM jobs") == [
-        (FRI, "NVDA19", "rpt_NVDA19_exec-1", "exec-1", "manual", "failed", LATE, LATE, LATE, LATE + KEEP, 1,
-         "429 again", "rate", None),
+        (FRI, "NVDA19", "rpt_NVDA19_exec-1", "exec-1", "manual", 5, "a trial", "failed", LATE, LATE, LATE, LATE + KEEP,
+         1, "429 again", "rate",
+         '{"ticker":"NVDA19","status":"failed","pdf_s3_key":null,"error":"429 again"}'),
     ]  # fmt: skip
     assert rows(warehouse, "FROM llm_calls") == [
         (LATE, "NVDA19", "call-1", "exec-1", "vendor/model", "answered", None, 1.5, 1000, 400, Decimal("0.0065"))

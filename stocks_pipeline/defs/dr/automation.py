@@ -94,7 +94,8 @@ def _morning(context: dg.ScheduleEvaluationContext, name: str) -> list[dg.RunReq
     tickers = add_active_tickers(context.instance)
     if not tickers:
         return dg.SkipReason("The list has no active ticker: nothing to do.")
-    tags = {"source": "scheduler", "triggered_by": name}
+    said = f"{name} of {tick:%H:%M} in Bangkok"
+    tags = {"source": "scheduler", "triggered_by": name, "description": said}
     cause = f"{name.removeprefix('daily_')}-{tick:%Y%m%d-%H%M%S}"
     return morning_requests(context.instance, tick.date(), tickers, cause=cause, tags=tags)
 
@@ -180,6 +181,7 @@ def reports_after(instance: dg.DagsterInstance, run: dg.DagsterRun, now: datetim
             days.setdefault(day, []).append(ticker)
     at = now.isoformat(timespec="seconds")
     tags = {"source": "scheduler", "action": "precompute", "triggered_by": "dr_precompute", "triggered_at": at}
+    tags["description"] = f"what the fetch of run {run.run_id[:8]} brought"
     return [
         request
         for day, tickers in sorted(days.items())

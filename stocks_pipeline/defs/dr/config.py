@@ -5,7 +5,9 @@ machine (settings.py) and the config of the markets (defs/config.py).
 """
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, field_validator
+
+from stocks_pipeline.domain.jobs import LONGEST_DESCRIPTION, description_fault
 
 
 class TickersConfig(dg.Config):
@@ -29,3 +31,14 @@ class ReportsConfig(TickersConfig):
     rewrite: bool = Field(
         default=False, description="Ask for the news and the model anew, even a question that it has answered."
     )
+    description: str | None = Field(
+        default=None,
+        description=f"Why, in your words, kept with the jobs: one line of at most {LONGEST_DESCRIPTION} characters.",
+    )
+
+    @field_validator("description")
+    @classmethod
+    def _plain(cls, text: str | None) -> str | None:
+        if text is not None and (wrong := description_fault(text)):
+            raise ValueError(wrong)
+        return text

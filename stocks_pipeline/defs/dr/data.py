@@ -187,6 +187,7 @@ class TickerFetch:
 
     def _stored(self, key: str) -> tuple[Any, dict[str, Any]] | None:
         """Bars and company as they are stored; None where there are none that can be read."""
+        from stocks_pipeline.domain.schemas import PRICES
         from stocks_pipeline.storage.lake import LakeError
         from stocks_pipeline.storage.tables import read_stored
 
@@ -194,7 +195,7 @@ class TickerFetch:
         if not self.lake.exists(place):
             return None
         try:
-            table, metadata, _ = read_stored(self.lake, place)
+            table, metadata, _ = read_stored(self.lake, place, PRICES)
             return table, json.loads(metadata[COMPANY])
         except (LakeError, KeyError, ValueError):  # damaged, or another version's: it is fetched anew
             return None

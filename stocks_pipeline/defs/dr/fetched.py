@@ -20,6 +20,8 @@ from stocks_pipeline.partitions import morning_tickers, parse_ticker_key, ticker
 from stocks_pipeline.upstream.failures import NEXT_STEP, FailureKind, UpstreamError
 
 DATA = dg.AssetKey([GROUP, "ticker_data"])
+DAMAGED = "damaged"
+"""In place of a class: a stored file that cannot be read."""
 LOOK_BACK = 50
 """Fetch runs that are searched, of the job and of those by hand each."""
 

@@ -12,9 +12,10 @@ from typing import Any
 import dagster as dg
 
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.dr.config import ReportsConfig
 from stocks_pipeline.defs.dr.fetched import MissingDataError
 from stocks_pipeline.defs.evidence import lake_failure
-from stocks_pipeline.domain.jobs import Job, JobStatus
+from stocks_pipeline.domain.jobs import Asked, Job, JobStatus, description_fault
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
@@ -41,7 +42,7 @@ class JobBook:
     lake: Lake
     day: date
     execution_id: str
-    source: str
+    asked: Asked
     clock: Clock
     rewrite: bool = False
     left: dict[str, list[str]] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class JobBook:
         for ticker in tickers:
             if not self.lake.exists(self._key(ticker)) or read_job(self.lake, self._key(ticker)) is None:
                 now = self.clock.now()
-                self._save(Job.new(ticker, self.execution_id, self.source, now, rewrite=self.rewrite))
+                self._save(Job.new(ticker, self.execution_id, self.asked, now, rewrite=self.rewrite))
 
     def start(self, ticker: str) -> Job:
         """In progress."""
@@ -91,6 +92,19 @@ class JobBook:
     def _save(self, job: Job) -> Job:
         self.lake.write(self._key(job.ticker), job.to_json())
         return job
+
+
+def asked_of(run: dg.DagsterRun, config: ReportsConfig) -> Asked:
+    """What the run was asked for: as its config says, from the Launchpad, else its tags, from a command or a schedule.
+
+    A tag that somebody wrote by hand and that is no limit or no description stays a tag.
+    """
+    limit, said = run.tags.get("limit", ""), run.tags.get("description", "")
+    return Asked(
+        run.tags.get("source", "manual"),
+        config.limit or (int(limit) if limit.isdecimal() else None),
+        config.description or (None if description_fault(said) else said),
+    )
 
 
 def execution_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:

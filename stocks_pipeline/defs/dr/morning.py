@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from stocks_pipeline.defs.dr.data import COMPANY
-from stocks_pipeline.defs.dr.fetched import MissingDataError, NoData, NoDataError
+from stocks_pipeline.defs.dr.fetched import DAMAGED, MissingDataError, NoData, NoDataError
 from stocks_pipeline.domain.schemas import PRICES, SchemaError
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, LakeError
@@ -61,3 +61,18 @@ class MorningData:
                 yield name, read_table(self.lake, key, PRICES)
             except (KeyMissing, LakeError, SchemaError):
                 continue
+
+
+def damaged_data(lake: Lake, day: date, names: Iterable[str]) -> dict[str, NoData]:
+    """What is wrong with the stored data of those that cannot be read. No report is written from them until a fetch,
+    which does not reuse them either, has stored them anew: so they count as missing.
+    """
+    data, found = MorningData(lake, day, frozenset()), {}
+    for name in names:
+        try:
+            data.of(name)
+        except MissingDataError:
+            continue
+        except NoDataError as error:
+            found[name] = NoData(DAMAGED, f"its stored data are damaged: {error.message}")
+    return found

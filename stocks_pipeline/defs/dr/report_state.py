@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from stocks_pipeline.defs.dr.fetched import DAMAGED
 from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, LakeError
 from stocks_pipeline.storage.reports import NoReport, get_report
 
-DAMAGED = "damaged"
-"""In place of a class: the stored file is no report."""
 NOT_TRIED = "not tried"
 """In place of a class: asked for again, and the run ended before its turn."""
 

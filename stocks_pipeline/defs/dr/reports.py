@@ -19,7 +19,7 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.config import ReportsConfig
 from stocks_pipeline.defs.dr.data import chosen_tickers
 from stocks_pipeline.defs.dr.fetched import why_no_data
-from stocks_pipeline.defs.dr.job_book import JobBook, close_abandoned, execution_of
+from stocks_pipeline.defs.dr.job_book import JobBook, asked_of, close_abandoned, execution_of
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, run_keys
 from stocks_pipeline.defs.dr.run_log import RunLog
 from stocks_pipeline.defs.evidence import lake_failure, markdown_table
@@ -83,7 +83,7 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
         desks: dict[date, ReportDesk] = {}
         refusals: list[UpstreamError] = []
         for day, names in _by_day(keys).items():
-            book = JobBook(store, day, execution, context.run.tags.get("source", "manual"), clock, config.rewrite)
+            book = JobBook(store, day, execution, asked_of(context.run, config), clock, config.rewrite)
             book.open(names)  # a complete record for every ticker of the morning, before any work starts
             close_abandoned(context.instance, book, names)
             missing = [name for name in names if not store.exists(layout.ticker_data_key(day, name))]
@@ -125,16 +125,17 @@ class _Work:
     def make(self, key: str) -> Made:
         day, name = parse_ticker_key(key)
         desk = self.desks[day]
-        lines = [f"Processing job {desk.book.get(name).job_id} for {name}"]
+        job = desk.book.get(name).job_id  # it names the execution too, and every line has it
+        lines = [f"Processing job {job} for {name}"]
         try:
             written = desk.write(name)
         except Exception as error:
-            self.log.add(*lines, f"Job of {name} not completed: {redact(str(error))}")
+            self.log.add(*lines, f"Job {job} not completed for {name}: {' '.join(redact(str(error)).split())}")
             raise
         took = written.payload["timing_metrics"]["ai_analysis"]
-        lines.append(f"Agent analysis complete for {name}: {written.tries} answers, {took} s")
-        lines.append(f"Cached report {written.key} for {name}: {written.size} bytes")
-        lines.append(f"Completed job {desk.book.get(name).job_id}")
+        lines.append(f"Agent analysis complete for {name}: {written.tries} answers, {took} s, job {job}")
+        lines.append(f"Cached report {written.key} for {name}: {written.size} bytes, job {job}")
+        lines.append(f"Completed job {job}")
         self.log.add(*lines)
         return Made(metadata=report_metadata(written), data_version=written.sha256[:32], checks=_checks(written))
 

@@ -98,13 +98,17 @@ def _counted_before(lake: Lake, day: date) -> list[str]:
 
 
 def _state(lake: Lake, day: date, name: str, job: Job | None, why: NoData | None) -> dict[str, str]:
+    from stocks_pipeline.defs.dr.morning import damaged_data
+
     found = report_state(lake, day, name, job)
     if found.state == "written":
         return {"status": "success"}
     status = "failed" if found.state == "failed" else "skipped"
     older = {"older_report": "stands"} if found.older else {}
-    if not lake.exists(layout.ticker_data_key(day, name)):
-        why = why or NoData("no data", "its prices of the morning were never fetched")
+    there = lake.exists(layout.ticker_data_key(day, name))
+    damage = damaged_data(lake, day, [name]).get(name) if there else None
+    if damage or not there:
+        why = damage or why or NoData("no data", "its prices of the morning were never fetched")
         return {"status": status, "step": "data", "class": why.kind, "error": why.why, **older}
     if found.kind:
         return {"status": status, "step": "report", "class": found.kind, "error": found.why, **older}

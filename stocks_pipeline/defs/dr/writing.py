@@ -22,7 +22,7 @@ from stocks_pipeline.defs.dr.morning_news import MorningNews
 from stocks_pipeline.defs.dr.morning_peers import MorningPeers, Others
 from stocks_pipeline.defs.dr.report_files import ReportFiles, Written
 from stocks_pipeline.defs.dr.telling import Model, Telling
-from stocks_pipeline.domain.jobs import JobStatus
+from stocks_pipeline.domain.jobs import JobStatus, result_of
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.facts import FactSheet, build_facts
 from stocks_pipeline.domain.reports.payload import Execution, Timings, build_payload
@@ -97,8 +97,7 @@ class ReportDesk:
         except Exception as error:  # the record says how the work ended, whatever ended it
             self.book.fail(name, error)
             raise
-        result = {"ticker": name, "status": "success", "pdf_s3_key": written.payload["pdf_key"], "error": ""}
-        self.book.complete(name, result)
+        self.book.complete(name, result_of(name, "success", pdf_key=written.payload["pdf_key"]))
         return written
 
     def _stopped(self, name: str, cancelled: Cancelled) -> UpstreamError:
