@@ -113,8 +113,10 @@ def test_old_sessions_are_not_replayed(desk: ValidationDesk) -> None:
     assert tick(desk, FakeClock(datetime.now(UTC).timestamp() + 40 * 3600)) == []
 
 
-def test_only_one_run_asks_the_vendor_at_a_time() -> None:
-    """Two would wait for each other's credits, each holding a slot of the queue."""
+def test_only_one_run_asks_the_vendor_at_a_time(desk: ValidationDesk) -> None:
+    """D15: two would wait for each other's credits, each holding a slot of the queue: it lets one of those start that
+    carry the vendor's tag, and both jobs that ask the vendor do.
+    """
     import yaml
 
     import stocks_pipeline
@@ -122,3 +124,12 @@ def test_only_one_run_asks_the_vendor_at_a_time() -> None:
     path = Path(stocks_pipeline.__file__).parent / "instance" / "dagster.yaml"
     limits = yaml.safe_load(path.read_text())["run_queue"]["tag_concurrency_limits"]
     assert {"key": automation.UPSTREAM_TAG, "value": "twelvedata", "limit": 1} in limits
+    asking = [j for j in desk.repository.job_names if "twelve_data" in required(desk, j) and not j.startswith("__")]
+    assert sorted(asking) == ["us_validation_adhoc", "us_validation_results"]
+    tags = [desk.repository.get_job(job).run_tags.get(automation.UPSTREAM_TAG) for job in asking]
+    assert tags == ["twelvedata", "twelvedata"]
+
+
+def required(desk: ValidationDesk, job: str) -> set[str]:
+    """The resources that the job's ops ask for."""
+    return {key for node in desk.repository.get_job(job).all_node_defs for key in node.required_resource_keys}

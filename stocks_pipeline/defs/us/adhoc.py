@@ -17,6 +17,7 @@ from pydantic import Field
 
 from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.automation import UPSTREAM_TAG
 from stocks_pipeline.defs.resources import LakeResource, TwelveDataResource
 from stocks_pipeline.defs.selection import choose
 from stocks_pipeline.defs.us import US
@@ -123,4 +124,5 @@ adhoc_job = dg.define_asset_job(
     "us_validation_adhoc",
     selection=[KEY],
     description="Check some symbols beside the day's own session; give them in the config.",
+    tags={UPSTREAM_TAG: "twelvedata"},
 )
