@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,15 +67,23 @@ def test_a_result_has_the_seeds_fields(desk: ValidationDesk) -> None:
 
 
 def test_the_summary_counts_what_waits_is_at_work_and_is_done(desk: ValidationDesk) -> None:
-    """D31: one batch done, one failed, one that a run has begun: as the queue's three numbers showed it."""
+    """D31: one batch done, one failed, one that a run has begun: as the queue's three numbers showed it, in the stored
+    summary and in what the UI shows of it.
+    """
     desk.open()
     desk.vendor.script = lambda symbols, _: down() if symbols[0] == SYMBOLS[8] else None
     desk.check(range(2))
-    desk.sum_up()
+    assert counted(desk.sum_up()) == {"pending": 1, "processing": 0, "completed": 1, "failed": 1}
     assert desk.summary()["batches"] == {"pending": 1, "processing": 0, "completed": 1, "failed": 1}
     desk.book().start(2)
-    desk.sum_up()
+    assert counted(desk.sum_up()) == {"pending": 0, "processing": 1, "completed": 1, "failed": 1}
     assert desk.summary()["batches"] == {"pending": 0, "processing": 1, "completed": 1, "failed": 1}
+
+
+def counted(result: Any) -> Any:
+    """The batches by state as the UI shows them: in the metadata of the summary's materialization."""
+    (made,) = result.asset_materializations_for_node("us__validation_summary")
+    return made.metadata["batches"].value
 
 
 def test_a_question_without_a_lookback_is_about_five_days(desk: ValidationDesk) -> None:
