@@ -15,6 +15,7 @@ from stocks_pipeline.defs.chain import MEMORY_S, batch_range_tags
 from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.adhoc import adhoc_job, goes_on
 from stocks_pipeline.defs.us.going_on import TRY_TAG, Again, gone_on_with
 from stocks_pipeline.defs.us.reaping import ALIVE, died, reap_sessions
 from stocks_pipeline.domain.calendars import UnknownSession
@@ -111,7 +112,7 @@ def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="us_validation_chain",
-        jobs=[results_job, summary_job],
+        jobs=[results_job, summary_job, adhoc_job],
         minimum_interval_seconds=CHAIN_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Checks a session that was opened, sums it up, goes on with what failed, waited or was healed.",
@@ -166,12 +167,13 @@ def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunReque
 
 
 def _again(again: Again) -> dg.RunRequest:
-    """Another run over all batches of a session."""
-    about = batch_range_tags(again.day, range(again.batches))
+    """Another run over all batches of a session: of results for the day's own, of its own kind for one beside it."""
     tags = {"source": "chain", "triggered_by": "us_validation_chain", TRY_TAG: str(again.tries)}
-    return dg.RunRequest(
-        run_key=again.key, job_name=results_job.name, tags={**about, **tags, "execution_name": again.key}
-    )
+    tags["execution_name"] = again.key
+    if again.place.adhoc:
+        return dg.RunRequest(again.key, job_name=adhoc_job.name, run_config=goes_on(again.place), tags=tags)
+    about = batch_range_tags(again.place.day, range(again.batches))
+    return dg.RunRequest(again.key, job_name=results_job.name, tags={**about, **tags})
 
 
 def _days(run: dg.DagsterRun) -> list[date]:
