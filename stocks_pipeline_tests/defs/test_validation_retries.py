@@ -265,7 +265,9 @@ def test_a_session_beside_that_waits_for_credits_is_gone_on_with_tomorrow(desk: 
 
 
 def test_a_session_beside_that_a_person_stopped_or_replaced_is_left_alone(desk: ValidationDesk) -> None:
-    """Ctrl-C in its first batch; and a session of the day that gave way to another one while it waited."""
+    """Ctrl-C in its first batch; and a session of the day that gave way to another one while it waited, also after a
+    person tried it again by its id: a later run makes no session younger.
+    """
 
     def stop(_symbols: object, _number: int) -> None:
         raise Cancelled("stopped")
@@ -276,6 +278,8 @@ def test_a_session_beside_that_a_person_stopped_or_replaced_is_left_alone(desk: 
     desk.vendor.script = lambda _s, _n: None
     assert desk.open(anew=True).success
     assert desk.check().success
+    desk.vendor.script = lambda _s, _n: down(FailureKind.QUOTA_DAY, "no credits left today")
+    assert not desk.adhoc(session=replaced).success
     assert beside(desk, replaced).batches[1].status == "pending"
     desk.vendor.script = stop
     name = f"session-{desk.adhoc().run_id}"
