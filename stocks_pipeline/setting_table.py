@@ -55,7 +55,11 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "STOCKS_TWELVE_DATA_API_KEY", "", "Key of the second vendor. Needed live; the sandbox takes any.", secret=True
     ),
-    Setting("STOCKS_TWELVE_DATA_PLAN", "basic8", "Its plan: what it allows a minute and a day."),
+    Setting(
+        "STOCKS_TWELVE_DATA_PLAN",
+        "basic8",
+        "Its plan: a name, or credits a minute/a day[/symbols of a request]: `30/2000/10`, `30/none`.",
+    ),
     Setting(
         "STOCKS_CREDIT_MINUTE", "60", "Seconds of the vendor's minute; less only against a sandbox with scaled time."
     ),

@@ -82,11 +82,13 @@ class SecondVendorSettings:
         Raises:
             SettingError: a value out of its range, or a plan that is none.
         """
-        from stocks_pipeline.domain.plans import PLANS
+        from stocks_pipeline.domain.plans import UnknownPlanError, plan_named
 
         plan = found.get("STOCKS_TWELVE_DATA_PLAN", "basic8")
-        if plan not in PLANS:
-            raise SettingError(f"STOCKS_TWELVE_DATA_PLAN is {plan!r}; valid: {', '.join(PLANS)}")
+        try:
+            plan_named(plan)
+        except UnknownPlanError as error:
+            raise SettingError(f"STOCKS_TWELVE_DATA_PLAN is {plan!r}; {error}") from None
         return cls(
             found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, number(found, "STOCKS_CREDIT_MINUTE", 60.0, float, 0.1, 60.0)
         )

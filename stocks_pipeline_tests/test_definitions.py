@@ -45,6 +45,7 @@ def test_the_location_loads_and_holds_what_the_readme_names() -> None:
         "alerts": "RUNNING",
         **{f"{market}_chain": "RUNNING" for market in MARKETS},
         "us_validation_chain": "RUNNING",
+        "us_validation_on_prices": "STOPPED",
         "dead_runs": "RUNNING",
         "dr_precompute": "STOPPED",
         "dr_summary_chain": "RUNNING",

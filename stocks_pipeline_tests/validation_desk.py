@@ -22,6 +22,7 @@ from stocks_pipeline.defs.us import US
 from stocks_pipeline.defs.us.calls import CallLog
 from stocks_pipeline.defs.us.definitions import validation_definitions
 from stocks_pipeline.defs.us.session_book import SessionBook
+from stocks_pipeline.defs.us.validation import current_plan
 from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.credit_audit import Limit
 from stocks_pipeline.domain.schemas import EXTERNAL_BARS, PRICES
@@ -88,7 +89,8 @@ class CannedVendor:
     @contextmanager
     def open(self, lake: Lake, place: SessionPlace) -> Iterator["CannedVendor"]:
         """What `TwelveDataResource.open` does."""
-        self.log = CallLog(lake, place, FREE)
+        plan = current_plan()
+        self.log = CallLog(lake, place, Limit(plan.credits_per_minute, plan.credits_per_day))
         yield self
 
     def daily(

@@ -90,6 +90,21 @@ VIEWS: Final[dict[str, Any]] = {
             _field("completed_at", _UTC, "When it was completed or failed; missing before"),
         ]
     ),
+    "validation_batches": pa.schema(
+        [
+            _MARKET,
+            _AS_OF,
+            _ADHOC,
+            _field("session_id", pa.string(), "Session that the batch is of"),
+            _field("batch_number", pa.int32(), "Number of the batch within its session, counted from 0"),
+            _field("symbol_count", pa.int64(), "Symbols of the batch"),
+            _field("symbols", pa.list_(pa.string()), "The symbols, in the order in which they are asked for"),
+            _field("status", pa.string(), "pending, processing, completed or failed"),
+            _field("started_at", _UTC, "When its newest try began; missing where it waits"),
+            _field("completed_at", _UTC, "When it was completed or failed; missing before"),
+            _field("error_message", pa.string(), "Why it failed, or waits after a try; missing where nothing is wrong"),
+        ]
+    ),
     "validation_results": pa.schema([_MARKET, _AS_OF, _ADHOC, *VALIDATION_RESULTS]),
     "precomputed_reports": pa.schema(
         [

@@ -123,6 +123,7 @@ _CSV: Final = (
 )
 _TEXT: Final = "(SELECT content, filename FROM read_text({}))"
 _is_raw: Final = _parses(layout.parse_raw_key)
+_is_session: Final = _parses(validation_keys.parse_validation_session_key)
 
 SOURCES: Final = (
     Source("raw_files", "raw_prices", _PRICES, layout.raw_prefix, _is_raw, _PARQUET, _whole_prices),
@@ -180,14 +181,12 @@ SOURCES: Final = (
         _PARQUET,
         _whole_prices,
     ),
-    Source(
-        "validation_session_files",
-        "validation_sessions",
-        _TEXTS,
-        layout.validation_prefix,
-        _parses(validation_keys.parse_validation_session_key),
-        _TEXT,
-        _whole_text,
+    *(
+        Source(name, view, _TEXTS, layout.validation_prefix, _is_session, _TEXT, _whole_text)
+        for name, view in (
+            ("validation_session_files", "validation_sessions"),
+            ("validation_batch_files", "validation_batches"),
+        )
     ),
     Source(
         "validation_result_files",

@@ -87,6 +87,25 @@ FROM (
     FROM lake.validation_session_files
 );
 
+-- One row a batch of each record; a session without symbols has none, nor has a damaged record, which hides no other.
+CREATE OR REPLACE VIEW validation_batches AS
+SELECT
+    market, as_of, adhoc, session_id, batch.batch_number AS batch_number, CAST(len(batch.symbols) AS BIGINT) AS symbol_count,
+    batch.symbols AS symbols, batch.status AS status, CAST(batch.started_at AS TIMESTAMPTZ) AS started_at,
+    CAST(batch.completed_at AS TIMESTAMPTZ) AS completed_at, batch.error_message AS error_message
+FROM (
+    SELECT market, as_of, adhoc, session.session_id AS session_id, UNNEST(session.batches) AS batch
+    FROM (
+        SELECT
+            regexp_extract(filename, '([^/]+)/validation/[^/]+/(session-[^/]+/)?[^/]+$', 1) AS market,
+            CAST(regexp_extract(filename, '/(\d{4}-\d\d-\d\d)/(session-[^/]+/)?[^/]+$', 1) AS DATE) AS as_of,
+            regexp_matches(filename, '/session-[^/]+/[^/]+$') AS adhoc,
+            TRY(from_json(content, '{"session_id": "VARCHAR", "batches": [{"batch_number": "INTEGER", "symbols": ["VARCHAR"], "status": "VARCHAR", "started_at": "VARCHAR", "completed_at": "VARCHAR", "error_message": "VARCHAR"}]}'))
+                AS session
+        FROM lake.validation_batch_files
+    )
+);
+
 CREATE OR REPLACE VIEW validation_results AS
 SELECT
     regexp_extract(filename, '([^/]+)/validation/[^/]+/(session-[^/]+/)?[^/]+$', 1) AS market,

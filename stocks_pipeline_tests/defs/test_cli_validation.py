@@ -249,6 +249,25 @@ def test_failed_batches_are_dead_letters(desk: ValidationDesk, stocks: Stocks) -
     assert "Validation: no batch of the newest sessions failed." in stocks("dead-letters")[1]
 
 
+def test_ten_dead_letters_are_shown_unless_more_are_asked_for(desk: ValidationDesk, stocks: Stocks) -> None:
+    """D32: of eleven failed batches ten, and how many there are; --limit shows more or fewer."""
+    desk.stock([f"S{number:02}" for number in range(88)])
+    desk.vendor.script = lambda _s, _n: down()
+    validated(stocks)
+    assert desk.states() == ["failed"] * 11
+
+    def shown(*more: str) -> tuple[list[int], int]:
+        found = json.loads(stocks("dead-letters", "--json", *more)[1])["validation"]
+        return [row["batch"] for row in found["failed"]], found["total"]
+
+    assert shown() == (list(range(10)), 11)
+    assert shown("--limit", "11") == (list(range(11)), 11)
+    assert shown("--limit", "2") == ([0, 1], 11)
+    out = stocks("dead-letters", "--date", str(DAY))[1]
+    assert "Validation: 11 batches of 1 session failed." in out
+    assert "10 of 11" in out
+
+
 def test_a_batch_whose_run_died_and_one_we_broke_are_told_apart(desk: ValidationDesk, stocks: Stocks) -> None:
     """D28: of neither the vendor is to blame; the first needs nothing but another try."""
     assert desk.open().success

@@ -1,6 +1,7 @@
 """What assets run on: the settings reach the gateways, each time one is opened, and nothing is dialled by opening."""
 
 import socket
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,8 +9,16 @@ import dagster as dg
 import pytest
 
 from stocks_pipeline.defs import resources
-from stocks_pipeline.defs.resources import AsxListingResource, LakeResource, YahooResource, production, upstream_limiter
+from stocks_pipeline.defs.resources import (
+    AsxListingResource,
+    LakeResource,
+    TwelveDataResource,
+    YahooResource,
+    production,
+    upstream_limiter,
+)
 from stocks_pipeline.settings import SettingError, Settings
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.asx import DEFAULT_POLICY
 from stocks_pipeline.upstream.limits import Rate, Unlimited
 from stocks_pipeline_tests.fakes import FakeClock
@@ -117,6 +126,26 @@ def test_the_rate_is_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     AsxListingResource().open()
     assert asked == [("yahoo", [Rate(17, 1.0)]), ("asx", [Rate(1, 1.0)])]
+
+
+@pytest.mark.parametrize(
+    ("plan", "per_minute", "daily"), [("basic8", 8, 800), ("grow377", 377, None), ("30/2000/10", 30, 2000)]
+)
+def test_the_plan_is_the_second_vendors_limit(
+    monkeypatch: pytest.MonkeyPatch, plan: str, per_minute: int, daily: int | None
+) -> None:
+    """D34, D41: what STOCKS_TWELVE_DATA_PLAN allows a minute and a day is what the limiter of the key keeps to."""
+    asked: list[tuple[str, list[Rate], object]] = []
+
+    def record(_url: str, key: str, rates: list[Rate], **more: object) -> object:
+        asked.append((key, rates, more["daily"]))
+        return Unlimited(FakeClock())
+
+    monkeypatch.setattr("stocks_pipeline.upstream.limits.open_limiter", record)
+    monkeypatch.setenv("STOCKS_TWELVE_DATA_PLAN", plan)
+    with TwelveDataResource().open(LakeResource().open(), SessionPlace("us", date(2026, 1, 5))):
+        pass
+    assert asked == [("twelvedata", [Rate(per_minute, 60.0)], daily)]
 
 
 def test_every_key_that_assets_need_is_there() -> None:

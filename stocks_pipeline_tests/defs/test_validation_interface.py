@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from stocks_pipeline.domain.symbols import BatchPlan, split_batches
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.tables import read_table
 from stocks_pipeline.storage.validation_keys import SessionPlace
-from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, down, validation_desk
+from stocks_pipeline_tests.validation_desk import DAY, ValidationDesk, checks, down, said, validation_desk
 
 SYMBOLS = ["AAPL", "GOOGL", "MSFT", *(f"S{number:02}" for number in range(17))]
 
@@ -66,15 +67,23 @@ def test_a_result_has_the_seeds_fields(desk: ValidationDesk) -> None:
 
 
 def test_the_summary_counts_what_waits_is_at_work_and_is_done(desk: ValidationDesk) -> None:
-    """D31: one batch done, one failed, one that a run has begun: as the queue's three numbers showed it."""
+    """D31: one batch done, one failed, one that a run has begun: as the queue's three numbers showed it, in the stored
+    summary and in what the UI shows of it.
+    """
     desk.open()
     desk.vendor.script = lambda symbols, _: down() if symbols[0] == SYMBOLS[8] else None
     desk.check(range(2))
-    desk.sum_up()
+    assert counted(desk.sum_up()) == {"pending": 1, "processing": 0, "completed": 1, "failed": 1}
     assert desk.summary()["batches"] == {"pending": 1, "processing": 0, "completed": 1, "failed": 1}
     desk.book().start(2)
-    desk.sum_up()
+    assert counted(desk.sum_up()) == {"pending": 0, "processing": 1, "completed": 1, "failed": 1}
     assert desk.summary()["batches"] == {"pending": 0, "processing": 1, "completed": 1, "failed": 1}
+
+
+def counted(result: Any) -> Any:
+    """The batches by state as the UI shows them: in the metadata of the summary's materialization."""
+    (made,) = result.asset_materializations_for_node("us__validation_summary")
+    return made.metadata["batches"].value
 
 
 def test_a_question_without_a_lookback_is_about_five_days(desk: ValidationDesk) -> None:
@@ -100,9 +109,7 @@ def test_a_wider_plan_asks_for_several_batches_at_once(desk: ValidationDesk, mon
     """D41, D42: the plan is a setting; with 377 credits a minute three requests are in flight together."""
     monkeypatch.setenv("STOCKS_TWELVE_DATA_PLAN", "grow377")
     many = [f"T{number:03}" for number in range(300)]
-    desk.stock(many)
-    whole = BatchPlan(tuple(many), split_batches(many, len(many)), {"date": DAY.isoformat()})
-    desk.lake.write(layout.batches_key("us", DAY), whole.to_json())  # the desk's prices are in one file
+    stock_in_one_file(desk, many)
     assert desk.open(anew=True).success
     assert desk.session().total_batches == 3
     together = threading.Barrier(3, timeout=30)
@@ -113,3 +120,46 @@ def test_a_wider_plan_asks_for_several_batches_at_once(desk: ValidationDesk, mon
     desk.vendor.script = meet
     assert desk.check().success
     assert desk.states() == ["completed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("plan", "batches"),
+    [
+        ("basic8", [8] * 23 + [4]),
+        ("grow55", [55, 55, 55, 23]),
+        ("grow377", [120, 68]),
+        ("377/none/94", [94, 94]),
+        ("30/2000/100", None),
+    ],
+)
+def test_the_plan_that_is_set_makes_the_session(
+    desk: ValidationDesk, monkeypatch: pytest.MonkeyPatch, plan: str, batches: list[int] | None
+) -> None:
+    """D41: 188 symbols from session to summary under 8, 55 and 377 credits a minute and under a plan in numbers: the
+    batches are the plan's, every symbol is checked once, its credits were kept; numbers that are no plan are refused.
+    """
+    many = [f"T{number:03}" for number in range(188)]
+    stock_in_one_file(desk, many)
+    monkeypatch.setenv("STOCKS_TWELVE_DATA_PLAN", plan)
+    made = desk.open()
+    if batches is None:
+        assert "batch_size is 100; one request of that plan may hold 1 to 30 symbols" in said(made)
+        return
+    assert made.success
+    assert [len(batch.symbols) for batch in desk.session().batches] == batches
+    assert desk.check().success
+    assert sorted(desk.vendor.asked) == [batch.symbols for batch in desk.session().batches]
+    summed = desk.sum_up()
+    assert {name: check.passed for name, check in checks(summed).items()} == {
+        "prices_agree": True,
+        "all_checked": True,
+        "credits_kept": True,
+    }
+    assert desk.summary()["passed_count"] == desk.summary()["credits_used"] == 188
+
+
+def stock_in_one_file(desk: ValidationDesk, symbols: Sequence[str]) -> None:
+    """More symbols than a batch of prices holds: the desk's prices are in one file, so the split says so too."""
+    desk.stock(symbols)
+    whole = BatchPlan(tuple(symbols), split_batches(list(symbols), len(symbols)), {"date": DAY.isoformat()})
+    desk.lake.write(layout.batches_key("us", DAY), whole.to_json())

@@ -11,9 +11,14 @@ import pytest
 
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.adhoc import session_name
 from stocks_pipeline.defs.us.automation import validation_chain
 from stocks_pipeline.defs.us.going_on import GOES_ON_S, RETRIES, RETRY_AFTER_S
 from stocks_pipeline.defs.us.reaping import TAG
+from stocks_pipeline.defs.us.session_book import SessionBook
+from stocks_pipeline.defs.us.validation import current_plan
+from stocks_pipeline.domain.validation_session import Session
+from stocks_pipeline.domain.validation_types import Profile
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline.upstream.limits import Cancelled
@@ -54,7 +59,10 @@ def tomorrow_s(days: int = 1) -> float:
 def tried(desk: ValidationDesk, request: dg.RunRequest) -> bool:
     """Run what was asked for."""
     job = desk.repository.get_job(request.job_name or "")
-    return bool(job.execute_in_process(instance=desk.instance, tags=request.tags, raise_on_error=False).success)
+    done = job.execute_in_process(
+        instance=desk.instance, tags=request.tags, run_config=request.run_config, raise_on_error=False
+    )
+    return bool(done.success)
 
 
 def test_a_failed_batch_is_tried_again_by_itself(desk: ValidationDesk) -> None:
@@ -186,3 +194,94 @@ def test_prices_fetched_again_are_checked_again(desk: ValidationDesk) -> None:
     assert tried(desk, request)
     assert desk.vendor.asked == [("S03",)]
     assert again(desk, "healed", 60) == []
+
+
+def beside(desk: ValidationDesk, name: str) -> Session:
+    """The record of a session beside the day's."""
+    found = SessionBook(desk.lake, SessionPlace(US.name, DAY, name), desk.clock).get()
+    assert found is not None
+    return found
+
+
+def killed_beside(desk: ValidationDesk, job_name: str, **tags: str) -> str:
+    """A run of twenty symbols beside the day's session, killed while it asked for the second batch; its session."""
+    job = desk.repository.get_job(job_name)
+    name = session_name(run := desk.instance.create_run_for_job(job, tags=tags))
+    place = SessionPlace(US.name, DAY, name)
+    desk.instance.add_run_tags(run.run_id, {TAG: place.record})
+    book = SessionBook(desk.lake, place, desk.clock)
+    book.begin(SYMBOLS, current_plan(), lookback_days=5, profile=Profile.STANDARD)
+    for batch in range(2):
+        book.start(batch)
+    desk.instance.report_run_failed(run, message="Its process died.")
+    return name
+
+
+@pytest.mark.parametrize(
+    ("job", "tags"),
+    [
+        ("us_validation_adhoc", {}),
+        ("us_validation_adhoc", {"stocks/chain": "foreground"}),
+        ("__ASSET_JOB", {}),
+    ],
+    ids=["job", "command", "by hand"],
+)
+def test_a_killed_session_beside_the_days_is_gone_on_with(desk: ValidationDesk, job: str, tags: dict[str, str]) -> None:
+    """D36: as the day's own: failed at once, gone on with a quarter of an hour later, in the same session, which is
+    then whole; the day's own is not touched.
+    """
+    assert desk.check().success
+    before = desk.session()
+    name = killed_beside(desk, job, **tags)
+    assert again(desk, "retry", 60) == []
+    assert beside(desk, name).status == "failed"
+    (request,) = retries(desk)
+    assert [r.run_key for r in retries(desk)] == [request.run_key]
+    desk.vendor.asked = []
+    assert tried(desk, request)
+    assert sorted(desk.vendor.asked) == [tuple(SYMBOLS[0:8]), tuple(SYMBOLS[8:16]), tuple(SYMBOLS[16:20])]
+    assert beside(desk, name).status == "completed"
+    assert retries(desk) == []
+    assert desk.session() == before
+
+
+def test_a_session_beside_that_waits_for_credits_is_gone_on_with_tomorrow(desk: ValidationDesk) -> None:
+    """D40: once after 00:00 UTC, only what waits; not for ever; and prices fetched again later do not open it anew."""
+    assert desk.check().success
+    desk.vendor.script = lambda _s, number: down(FailureKind.QUOTA_DAY, "no credits left today") if number else None
+    desk.vendor.asked = []
+    name = f"session-{desk.adhoc().run_id}"
+    assert [batch.status.value for batch in beside(desk, name).batches] == ["completed", "pending", "pending"]
+    assert retries(desk) == again(desk, "resume", 60) == again(desk, "resume", GOES_ON_S + 60) == []
+    (request,) = again(desk, "resume", tomorrow_s())
+    assert [r.run_key for r in again(desk, "resume", tomorrow_s() + 3600)] == [request.run_key]
+    desk.vendor.script, desk.vendor.asked = (lambda _s, _n: None), []
+    assert tried(desk, request)
+    assert sorted(desk.vendor.asked) == [tuple(SYMBOLS[8:16]), tuple(SYMBOLS[16:20])]
+    assert beside(desk, name).status == "completed"
+    desk.instance.report_runless_asset_event(dg.AssetMaterialization(US.key("daily_prices"), partition=DAY.isoformat()))
+    assert again(desk, "resume", tomorrow_s()) == []
+    assert [name in (r.run_key or "") for r in again(desk, "healed", 60)] == [False]
+
+
+def test_a_session_beside_that_a_person_stopped_or_replaced_is_left_alone(desk: ValidationDesk) -> None:
+    """Ctrl-C in its first batch; and a session of the day that gave way to another one while it waited, also after a
+    person tried it again by its id: a later run makes no session younger.
+    """
+
+    def stop(_symbols: object, _number: int) -> None:
+        raise Cancelled("stopped")
+
+    desk.vendor.script = lambda _s, number: down(FailureKind.QUOTA_DAY, "no credits left today") if number else None
+    assert not desk.check().success
+    replaced = desk.session().session_id
+    desk.vendor.script = lambda _s, _n: None
+    assert desk.open(anew=True).success
+    assert desk.check().success
+    desk.vendor.script = lambda _s, _n: down(FailureKind.QUOTA_DAY, "no credits left today")
+    assert not desk.adhoc(session=replaced).success
+    assert beside(desk, replaced).batches[1].status == "pending"
+    desk.vendor.script = stop
+    name = f"session-{desk.adhoc().run_id}"
+    assert beside(desk, name).batches[0].status == "pending"
+    assert retries(desk) == again(desk, "resume", tomorrow_s()) == []

@@ -289,6 +289,40 @@ def test_the_views_show_the_days_session_and_only_its_results(desk: ValidationDe
     assert len(rows("FROM validation_results")) == 16
 
 
+def test_each_batch_of_a_session_is_a_row(desk: ValidationDesk) -> None:
+    """D07: of the day's session and of one beside it: who is in each batch, how far it is, since when, and why not.
+    Without any session the view is empty and has its columns; a damaged record hides no other.
+    """
+    from stocks_pipeline.storage.warehouse import Warehouse
+
+    def rows(columns: str) -> list[tuple[object, ...]]:
+        query = f"SELECT {columns} FROM validation_batches ORDER BY adhoc, batch_number"  # noqa: S608 - ours
+        with Warehouse(desk.lake, markets=("us",)) as warehouse:
+            return [tuple(row.values()) for row in warehouse.sql(query).to_pylist()]
+
+    about, times = "market, as_of, adhoc, session_id, batch_number, symbol_count, symbols", "started_at, completed_at"
+    assert rows(f"{about}, status, {times}, error_message") == []
+    desk.open()
+    desk.vendor.script = lambda symbols, _: down() if symbols[0] == "S08" else None
+    desk.check(range(2))
+    desk.vendor.script = lambda _s, _n: None
+    beside = desk.beside(desk.adhoc(symbols=["S01"])).place.adhoc
+    own, record = desk.session().session_id, desk.session().batches
+    desk.lake.write(SessionPlace(US.name, date(2026, 1, 2)).record, b'{"session_id": "ses')
+    assert rows(about) == [
+        ("us", DAY, False, own, 0, 8, SYMBOLS[:8]),
+        ("us", DAY, False, own, 1, 8, SYMBOLS[8:16]),
+        ("us", DAY, False, own, 2, 4, SYMBOLS[16:]),
+        ("us", DAY, True, beside, 0, 1, ["S01"]),
+    ]
+    assert rows("status") == [("completed",), ("failed",), ("pending",), ("completed",)]
+    assert rows(times)[:3] == [(batch.started_at, batch.completed_at) for batch in record]
+    assert rows(times)[2] == (None, None)
+    why = [found for (found,) in rows("error_message")]
+    assert why == [None, record[1].error_message, None, None]
+    assert "503: try later" in str(why[1])
+
+
 def test_an_ex_date_at_the_edge_of_the_window_is_explained(desk: ValidationDesk) -> None:
     """PGR on 2026-01-05: only the window's first session lies before the ex-date, so alone it would look like one bad
     bar; what came before shows the dividend basis, which is harmless.

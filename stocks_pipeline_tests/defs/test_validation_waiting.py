@@ -163,10 +163,11 @@ def test_a_written_reason_is_read_back(error: UpstreamError | str, why: str, ste
 
 
 def test_a_session_beside_names_itself(desk: ValidationDesk) -> None:
-    """Nothing goes on with it by itself: the command has its id, and the failed run says it too."""
+    """The command has its id, and the failed run says it too; the chain goes on with it as with the day's."""
     desk.vendor.script = lambda _s, _n: down(FailureKind.QUOTA_DAY, "800 of 800 are used")
     result = desk.adhoc(symbols=["S01"])
-    assert failed_step(result) == f"After 00:00 UTC: stocks validation retry --session {result.run_id[:8]}"
+    by_hand = f"stocks validation retry --session {result.run_id[:8]}"
+    assert failed_step(result) == f"After 00:00 UTC it goes on by itself (the chain), or: {by_hand}"
 
 
 def test_the_progress_counts_credits_of_calls_that_failed(desk: ValidationDesk) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.defs.resources import NarratorResource
 from stocks_pipeline.domain.reports.answer import response_format
 from stocks_pipeline.upstream.budget import Budget
 from stocks_pipeline.upstream.claims import Claims
@@ -261,6 +262,31 @@ def test_a_refused_key_ends_everyone_with_few_calls_and_is_shown_nowhere(
     assert sandbox.stats()["by_endpoint"] == {"key": 2}
     assert "5ecre7k3y" not in caplog.text + str(errors) + str(desk.rows)
     desk.narrator.close()
+
+
+def test_another_key_needs_no_restart(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C15: live, in one process and by one resource object: a key that the service refuses, and then another one in the
+    environment, which the next opening uses.
+    """
+    monkeypatch.setenv("STOCKS_UPSTREAM", "live")
+    monkeypatch.setenv("STOCKS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STOCKS_LLM_BASE_URL", f"{sandbox.url}/openrouter.ai/api/v1")
+    resource = NarratorResource()
+
+    def written() -> Answer:
+        with resource.open(desk, desk.record) as narrator:
+            return narrator.write(prompt(), call_id="e1/NVDA19", subject="NVDA19", execution_id="e1")
+
+    monkeypatch.setenv("STOCKS_LLM_API_KEY", "sk-bad5ecre7k3y")
+    with pytest.raises(UpstreamError) as refused:
+        written()
+    assert refused.value.kind is FailureKind.AUTH
+    assert invoice(sandbox)[0] == 0
+    monkeypatch.setenv("STOCKS_LLM_API_KEY", KEY)
+    assert written().content["stance"]
+    assert invoice(sandbox)[0] == 1
 
 
 def test_a_key_without_credit_ends_everyone_with_one_call(sandbox: SandboxServer, tmp_path: Path) -> None:

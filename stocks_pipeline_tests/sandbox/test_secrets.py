@@ -16,9 +16,12 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "aws-secret-7Qk2Zr81",
     "AWS_SESSION_TOKEN": "aws-token-5Hn3Wd90",
     "OPENAI_API_KEY": "sk-proj-8Yb4Xc17",
-    "OPENROUTER_API_KEY": "sk-or-2Mv6Lp53",
-    "TWELVE_DATA_API_KEY": "td-9Gs1Tf64",
+    "STOCKS_LLM_API_KEY": "sk-or-2Mv6Lp53",
+    "STOCKS_TWELVE_DATA_API_KEY": "td-9Gs1Tf64",
 }
+"""Those of other programs that may stand in the same environment, and ours, which every run reads with its settings.
+Where ours are sent is tested with the clients that send them (docs/acceptance.md, F14).
+"""
 
 
 def test_no_key_cookie_or_crumb_reaches_a_file(
@@ -27,6 +30,10 @@ def test_no_key_cookie_or_crumb_reaches_a_file(
     """F14: after a day full of faults, refused crumbs among them, no file below STOCKS_HOME holds any of them."""
     for name, value in {**desk_environment(tmp_path, world), **KEYS}.items():
         monkeypatch.setenv(name, value)
+    read = Settings.load()
+    assert {read.llm.api_key, read.second_vendor.api_key} < set(KEYS.values()), (
+        "the desk reads the keys of its settings"
+    )
     crumbs = remembered_crumbs(monkeypatch)
     with open_instance(Settings.load()) as instance:
         desk = FaultDesk(tmp_path, world, instance)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,11 +27,13 @@ from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.schemas import PRICES
 from stocks_pipeline.domain.symbols import BatchPlan, split_batches
 from stocks_pipeline.domain.validation_types import Profile, Status
+from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.tables import write_table
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.limits import open_limiter
 from stocks_pipeline.upstream.yahoo import Window
 from stocks_pipeline_tests.sandbox_server import TODAY, SandboxServer
 
@@ -172,6 +175,31 @@ def test_a_spent_day_leaves_the_batch_pending(vendor: SandboxServer, lake: Lake)
     assert len(vendor.log(endpoint="time_series")) == 1
     vendor.clear_faults()
     assert check(lake, book, 1) == []
+
+
+@ANY_STYLE
+def test_the_fifth_session_of_a_day_meets_the_plans_cap(vendor: SandboxServer, lake: Lake) -> None:
+    """D34: four sessions of 188 took 752 of the free plan's 800 credits of today, as the control file has it. Of a
+    fifth what is left is sent, six requests of eight; the seventh is refused with the count before it is sent, and so
+    is every later one.
+    """
+    before = open_limiter(
+        Settings.load().limits, "twelvedata", [], clock=SystemClock(), upstream="twelvedata", daily=1000
+    )
+    for _ in range(4):
+        before.acquire(188)
+    before.close()
+    symbols = [f"S{number:03}" for number in range(188)]
+    refused: list[UpstreamError] = []
+    with TwelveDataResource().open(lake, SessionPlace(US.name, TODAY)) as gateway:
+        for at in range(0, len(symbols), 8):
+            try:
+                gateway.daily(symbols[at : at + 8], start=TODAY, end=TODAY)
+            except UpstreamError as error:
+                refused.append(error)
+    assert len(vendor.log(endpoint="time_series")) == 6
+    assert [error.kind for error in refused] == [FailureKind.QUOTA_DAY] * 18
+    assert re.search(r"800 of 800 credits of \S+ \(UTC\) are used, 8 more were asked for", str(refused[0]))
 
 
 def test_a_wrong_key_is_named_and_never_shown(

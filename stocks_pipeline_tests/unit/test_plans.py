@@ -41,9 +41,52 @@ def test_an_unknown_plan_lists_the_known() -> None:
         plan_named("basic9")
 
 
-@pytest.mark.parametrize("fields", [(8, 800, 9), (8, 800, 0), (610, None, 121), (0, None, 1), (8, 0, 8)])
+@pytest.mark.parametrize(
+    ("numbers", "per_minute", "per_day", "batch_size"),
+    [
+        ("30/2000", 30, 2000, 30),
+        (" 30 / 2000 / 10 ", 30, 2000, 10),
+        ("30/None", 30, None, 30),
+        ("610/none", 610, None, LARGEST_REQUEST),
+        ("8/5", 8, 5, 5),
+    ],
+)
+def test_a_plan_may_be_given_in_numbers(numbers: str, per_minute: int, per_day: int | None, batch_size: int) -> None:
+    """D41: credits a minute and a day, and the symbols of a request: without them as many as minute, day and vendor
+    allow.
+    """
+    plan = plan_named(numbers)
+    assert (plan.credits_per_minute, plan.credits_per_day, plan.batch_size) == (per_minute, per_day, batch_size)
+    assert plan_named(plan.name) == plan
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        ("x/2000", "credits_per_minute is 'x'; it must be a whole number"),
+        ("0/2000", "credits_per_minute is '0'"),
+        ("none/2000", "credits_per_minute is 'none'"),
+        ("30/", "credits_per_day is ''; it must be a whole number from 1 to 1000000, or none"),
+        ("30/-1", "credits_per_day is '-1'"),
+        ("30/2000/1.5", "batch_size is '1.5'"),
+        ("30/2000/31", "batch_size is 31; one request of that plan may hold 1 to 30 symbols"),
+        ("30/20/21", "batch_size is 21; one request of that plan may hold 1 to 20 symbols"),
+        ("610/none/121", "batch_size is 121; one request of that plan may hold 1 to 120 symbols"),
+        (f"30/{'9' * 5000}", "credits_per_day is "),
+        ("30/2000/10/1", "CREDITS_PER_MINUTE/CREDITS_PER_DAY"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_numbers_that_are_no_plan_name_the_field(numbers: str, says: str) -> None:
+    """D41: what is wrong is told by its field, and what would do."""
+    with pytest.raises(UnknownPlanError) as caught:
+        plan_named(numbers)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("fields", [(8, 800, 9), (8, 800, 0), (8, 5, 6), (610, None, 121), (0, None, 1), (8, 0, 8)])
 def test_a_plan_that_cannot_work_is_refused(fields: tuple[int, int | None, int]) -> None:
-    """A batch larger than the minute or the vendor's request, or no credits, never becomes a plan."""
+    """A batch larger than the minute, the day or the vendor's request, or no credits, never becomes a plan."""
     with pytest.raises(ValueError, match="plan own"):
         Plan("own", *fields)
 

@@ -54,6 +54,8 @@ BAD = [
     ("STOCKS_REPORT_LANGUAGE", "de"),
     ("STOCKS_STRATEGIES", "s3://bucket/strategies"),
     ("STOCKS_TWELVE_DATA_PLAN", "basic9"),
+    ("STOCKS_TWELVE_DATA_PLAN", "30/many"),
+    ("STOCKS_TWELVE_DATA_PLAN", "30/2000/31"),
     ("STOCKS_CREDIT_MINUTE", "61"),
     ("STOCKS_ALERT_SINKS", "log,pager"),
     ("STOCKS_ALERT_WEBHOOK_URL", "hooks.example.org/x"),

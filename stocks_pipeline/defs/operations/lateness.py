@@ -54,7 +54,8 @@ def late_days(
 def late_validations(instance: dg.DagsterInstance, since: datetime, now: datetime) -> Iterator[Late]:
     """Sessions whose prices are there and that nobody began to check although it is time.
 
-    Without prices those are late themselves, and once they are there nobody opens the session unasked.
+    Without prices those are late themselves, and once they are there nobody opens the session unasked, unless somebody
+    switched `us_validation_on_prices` on.
     """
     due = due_days(US.calendar(), next_tick(str(us_validation.cron_schedule), _zone()), since, now)
     priced = _days(instance, US.key("daily_prices"))

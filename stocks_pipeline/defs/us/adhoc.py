@@ -10,13 +10,14 @@ the day's session, its colours and its checks stay what they were (docs/decision
 import threading
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
 from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.defs.automation import UPSTREAM_TAG
 from stocks_pipeline.defs.resources import LakeResource, TwelveDataResource
 from stocks_pipeline.defs.selection import choose
 from stocks_pipeline.defs.us import US
@@ -97,10 +98,10 @@ def validation_adhoc(
 def _opened(
     context: dg.AssetExecutionContext, config: AdhocConfig, store: Lake, clock: Clock
 ) -> "tuple[SessionBook, Session]":
-    """The session that the config means: a stored one, or this run's own. A re-execution goes on with the first's."""
+    """The session that the config means: a stored one, or this run's own."""
     try:
         day = date.fromisoformat(config.date) if config.date else US.calendar().latest_closed(clock.now())
-        name = config.session or f"session-{context.run.root_run_id or context.run.run_id}"
+        name = config.session or session_name(context.run)
         book = SessionBook(store, SessionPlace(US.name, day, name), clock)
         if config.session:
             return book, _stored(book)
@@ -110,6 +111,17 @@ def _opened(
         return book, book.begin(chosen, plan, lookback_days=days, profile=profile)
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def session_name(run: dg.DagsterRun) -> str:
+    """The id of the session that a run begins. A re-execution goes on with the first's."""
+    return f"session-{run.root_run_id or run.run_id}"
+
+
+def goes_on(place: SessionPlace) -> dict[str, Any]:
+    """The run config that goes on with this session."""
+    config = {"date": place.day.isoformat(), "session": place.adhoc}
+    return {"ops": {KEY.to_python_identifier(): {"config": config}}}
 
 
 def _stored(book: SessionBook) -> "Session":
@@ -123,4 +135,5 @@ adhoc_job = dg.define_asset_job(
     "us_validation_adhoc",
     selection=[KEY],
     description="Check some symbols beside the day's own session; give them in the config.",
+    tags={UPSTREAM_TAG: "twelvedata"},
 )

@@ -1,6 +1,6 @@
-"""What runs by itself for the validation: the schedule, and the chain from session to results to summary.
+"""What runs by itself for the validation: what opens the day's session, and the chain from it to results to summary.
 
-What belongs here: jobs, schedule, sensor. What does not: the stages, and which sessions are gone on with (going_on.py).
+What belongs here: jobs, schedule, sensors. What does not: the stages, and what is gone on with (going_on.py).
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,14 @@ from stocks_pipeline.defs.chain import MEMORY_S, batch_range_tags
 from stocks_pipeline.defs.ended import ended_runs
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.adhoc import adhoc_job, goes_on
 from stocks_pipeline.defs.us.going_on import TRY_TAG, Again, gone_on_with
-from stocks_pipeline.defs.us.reaping import died, reap_sessions
+from stocks_pipeline.defs.us.reaping import ALIVE, died, reap_sessions
+from stocks_pipeline.domain.calendars import UnknownSession
 from stocks_pipeline.partitions import parse_batch_key
+from stocks_pipeline.storage.validation_keys import SessionPlace
 
-SESSION, RESULTS = US.key("validation_batches"), US.key("validation_results")
+PRICES, SESSION, RESULTS = (US.key(name) for name in ("daily_prices", "validation_batches", "validation_results"))
 
 _RANGE = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -59,12 +62,57 @@ def us_validation(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
     return dg.RunRequest(run_key=f"us-validation-{day}", partition_key=day.isoformat(), tags=tags)
 
 
+def opening_sensor(clock: Clock | None = None) -> dg.SensorDefinition:
+    """The newest day's session by completion, as soon as its prices are merged; the schedule's tick then finds it open.
+
+    Shipped switched off: the schedule opens it as well, at an hour by which the prices usually are there.
+    """
+
+    @dg.sensor(
+        name="us_validation_on_prices",
+        job=session_job,
+        minimum_interval_seconds=CHAIN_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Opens the day's session once its us_daily_prices ended. Off: us_validation does it at 04:30 UTC.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.RunRequest | dg.SkipReason:
+        try:
+            day = US.calendar().latest_closed((clock or SystemClock()).now())
+        except UnknownSession as error:
+            return dg.SkipReason(str(error))
+        merge = _merged(context.instance, day)
+        if merge is None:
+            return dg.SkipReason(f"{day} has no prices yet that the chain merged after the close.")
+        opening = dg.RunsFilter(job_name=session_job.name, tags={"dagster/partition": day.isoformat()}, statuses=ALIVE)
+        if lake.open().exists(SessionPlace(US.name, day).record) or context.instance.get_run_records(opening, limit=1):
+            return dg.SkipReason(f"The session of {day} is open already.")
+        tags = {
+            "source": "sensor",
+            "triggered_by": "us_validation_on_prices",
+            "execution_name": f"validation-{day:%Y%m%d}",
+        }
+        return dg.RunRequest(run_key=f"us-validation-on-{day}-{merge}", partition_key=day.isoformat(), tags=tags)
+
+    return sensor
+
+
+def _merged(instance: dg.DagsterInstance, day: date) -> int | None:
+    """The day's newest merge after its close, unless a command made it, whose person goes on; None for none."""
+    closed = US.calendar().close_at(day).timestamp()
+    wanted = dg.AssetRecordsFilter(PRICES, asset_partitions=[day.isoformat()], after_timestamp=closed)
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        run = instance.get_run_by_id(record.run_id)
+        if run is None or run.tags.get(CHAIN_TAG) != "foreground":
+            return record.storage_id
+    return None
+
+
 def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
     """Results when a session was opened, the summary when they ended, and another run where one brings more."""
 
     @dg.sensor(
         name="us_validation_chain",
-        jobs=[results_job, summary_job],
+        jobs=[results_job, summary_job, adhoc_job],
         minimum_interval_seconds=CHAIN_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Checks a session that was opened, sums it up, goes on with what failed, waited or was healed.",
@@ -119,12 +167,13 @@ def _summaries(instance: dg.DagsterInstance, now: float) -> Iterator[dg.RunReque
 
 
 def _again(again: Again) -> dg.RunRequest:
-    """Another run over all batches of a session."""
-    about = batch_range_tags(again.day, range(again.batches))
+    """Another run over all batches of a session: of results for the day's own, of its own kind for one beside it."""
     tags = {"source": "chain", "triggered_by": "us_validation_chain", TRY_TAG: str(again.tries)}
-    return dg.RunRequest(
-        run_key=again.key, job_name=results_job.name, tags={**about, **tags, "execution_name": again.key}
-    )
+    tags["execution_name"] = again.key
+    if again.place.adhoc:
+        return dg.RunRequest(again.key, job_name=adhoc_job.name, run_config=goes_on(again.place), tags=tags)
+    about = batch_range_tags(again.place.day, range(again.batches))
+    return dg.RunRequest(again.key, job_name=results_job.name, tags={**about, **tags})
 
 
 def _days(run: dg.DagsterRun) -> list[date]:

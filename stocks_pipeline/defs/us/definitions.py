@@ -16,5 +16,5 @@ def validation_definitions() -> dg.Definitions:
         assets=[validation_batches, validation_results, validation_summary, validation_adhoc],
         jobs=[automation.session_job, automation.results_job, automation.summary_job, adhoc_job],
         schedules=[automation.us_validation],
-        sensors=[automation.validation_chain()],
+        sensors=[automation.opening_sensor(), automation.validation_chain()],
     )

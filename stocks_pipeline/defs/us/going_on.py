@@ -1,11 +1,12 @@
 """Sessions that the chain goes on with by itself: failed ones a little later, those that wait for credits when the
-vendor's day is over, those whose prices were fetched again.
+vendor's day is over, the days' own also when their prices were fetched again.
 
-What belongs here: which of the days' own sessions get another run of results, and for what reason. What does not: the
-first run and the summary (automation.py), ending what dead runs left (reaping.py).
+What belongs here: which sessions, the days' own and those beside them, get another run, and for what reason. What does
+not: the first run and the summary (automation.py), ending what dead runs left (reaping.py).
 
 Another run costs what is open and nothing else: what was checked is only logged again. Each reason has a key of its
-own, so it starts one run however often the chain looks. What a person stopped is left to a person.
+own, so it starts one run however often the chain looks. What a person stopped is left to a person. A session beside the
+day's answered what somebody asked then: prices that are fetched again later do not open it anew.
 """
 
 from collections.abc import Iterator
@@ -14,15 +15,17 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.automation import CHAIN_TAG, LOOK_BACK
 from stocks_pipeline.defs.us import US
+from stocks_pipeline.defs.us.adhoc import adhoc_job, session_name
 from stocks_pipeline.defs.us.reaping import ALIVE, TAG, ended_silently
 from stocks_pipeline.defs.us.session_book import STOPPED, SessionBook
 from stocks_pipeline.domain.validation_session import Session, State
 from stocks_pipeline.storage.lake import Lake
-from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline.storage.validation_keys import SessionPlace, parse_validation_session_key
 
 RETRIES, RETRY_AFTER_S = 2, 900.0
 """How often a run of results that failed is started anew, and how long after its end: outages pass within minutes."""
@@ -39,9 +42,9 @@ _RUNS: Final = 20
 
 @dataclass(frozen=True)
 class Again:
-    """Another run of results for a day's session, and what it is known by."""
+    """Another run for a session, and what it is known by."""
 
-    day: date
+    place: SessionPlace
     batches: int
     key: str
     tries: int = 1
@@ -50,13 +53,7 @@ class Again:
 def gone_on_with(instance: dg.DagsterInstance, lake: Lake, clock: Clock) -> Iterator[Again]:
     """The sessions opened in the last three days that are due for another run now."""
     now = clock.time()
-    wanted = dg.AssetRecordsFilter(US.key("validation_batches"), after_timestamp=now - GOES_ON_S)
-    opened: dict[date, float] = {}
-    for record in instance.fetch_materializations(wanted, limit=LOOK_BACK).records:
-        if record.partition_key is not None:
-            opened.setdefault(date.fromisoformat(record.partition_key), record.timestamp)
-    for day, at in opened.items():
-        place = SessionPlace(US.name, day)
+    for place, at in {**_days_own(instance, now - GOES_ON_S), **_beside(instance, now - GOES_ON_S)}.items():
         runs = instance.get_run_records(dg.RunsFilter(tags={TAG: place.record}), limit=_RUNS)
         if any(run.dagster_run.status in ALIVE for run in runs):
             continue
@@ -65,11 +62,34 @@ def gone_on_with(instance: dg.DagsterInstance, lake: Lake, clock: Clock) -> Iter
             continue
         newest = runs[0] if runs else None
         if newest is not None and (tries := _failed(instance, newest, session, now)):
-            yield Again(day, session.total_batches, f"us-validation-retry-{newest.dagster_run.run_id}", tries)
+            yield Again(place, session.total_batches, f"us-validation-retry-{newest.dagster_run.run_id}", tries)
         elif today := _put_off(lake, place, session, _ended(newest) if newest else at, now):
-            yield Again(day, session.total_batches, f"us-validation-resume-{day}-{today}")
-        elif newest is not None and (event := _fetched_again(instance, day, newest)):
-            yield Again(day, session.total_batches, f"us-validation-healed-{day}-{event}")
+            yield Again(place, session.total_batches, f"us-validation-resume-{place.adhoc or place.day}-{today}")
+        elif newest is not None and not place.adhoc and (event := _fetched_again(instance, place.day, newest)):
+            yield Again(place, session.total_batches, f"us-validation-healed-{place.day}-{event}")
+
+
+def _days_own(instance: dg.DagsterInstance, since: float) -> dict[SessionPlace, float]:
+    """The days' own sessions, and when each was opened last (unix seconds)."""
+    wanted = dg.AssetRecordsFilter(US.key("validation_batches"), after_timestamp=since)
+    opened: dict[SessionPlace, float] = {}
+    for record in instance.fetch_materializations(wanted, limit=LOOK_BACK).records:
+        if record.partition_key is not None:
+            opened.setdefault(SessionPlace(US.name, date.fromisoformat(record.partition_key)), record.timestamp)
+    return opened
+
+
+def _beside(instance: dg.DagsterInstance, since: float) -> dict[SessionPlace, float]:
+    """Those beside them, and when the run that each is named by began; one that was replaced is named by none."""
+    begun: dict[SessionPlace, float] = {}
+    for job in (adhoc_job.name, IMPLICIT_ASSET_JOB_NAME):
+        wanted = dg.RunsFilter(job_name=job, created_after=datetime.fromtimestamp(since, UTC))
+        for record in instance.get_run_records(wanted, limit=LOOK_BACK):
+            run = record.dagster_run
+            place = parse_validation_session_key(run.tags[TAG]) if TAG in run.tags else None
+            if place is not None and place.adhoc == session_name(run):
+                begun[place] = record.create_timestamp.timestamp()
+    return begun
 
 
 def _stopped(newest: dg.RunRecord, session: Session) -> bool:

@@ -1,7 +1,7 @@
 """Symbols of a session that wait for their verdict: why, and what brings it, in words.
 
 What belongs here: `waits_of`, and what a written failure means for a person. What does not: counting and showing
-verdicts (summing.py, verdicts.py), and when another run starts by itself (automation.py).
+verdicts (summing.py, verdicts.py), and when another run starts by itself (going_on.py).
 """
 
 import re
@@ -85,11 +85,13 @@ def meaning(place: SessionPlace, text: str) -> tuple[str, str]:
         return why, f"Mend that, then: {retry}"
     if kind == FailureKind.QUOTA_DAY and setting:
         return why.partition(": set ")[0], f"Set {setting[1]}, then: {retry}"
-    itself = "" if place.adhoc else " it goes on by itself (the chain), or"
     refused = "no key is set" if why.startswith("no key") else f"the vendor refuses the key ({why})"
     silent = f"the vendor does not answer ({why})", f"When it answers again: {retry}"
     known = {
-        FailureKind.QUOTA_DAY: ("the day's credits are spent", f"After 00:00 UTC{itself}: {retry}"),
+        FailureKind.QUOTA_DAY: (
+            "the day's credits are spent",
+            f"After 00:00 UTC it goes on by itself (the chain), or: {retry}",
+        ),
         FailureKind.AUTH: (refused, f"Set STOCKS_TWELVE_DATA_API_KEY, then: {retry}"),
         FailureKind.RATE: (why, f"Somebody else may use the key. In some minutes: {retry}"),
         FailureKind.TRANSIENT: silent,
