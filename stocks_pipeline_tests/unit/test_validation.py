@@ -329,10 +329,13 @@ def test_every_cause_has_a_next_step_and_one_is_harmless() -> None:
 
 
 def test_what_to_do_follows_whose_bars_are_in_doubt() -> None:
-    """To fetch ours again is no help where the other vendor lacks a split; harmless stays harmless on either side."""
+    """To fetch ours again is no help where the other vendor lacks a split, nor to store another close where only theirs
+    is adjusted for dividends.
+    """
     ours = Issue("accuracy", Cause.SPLIT_BASIS, "m", (), {"side": "ours"})
     theirs = Issue("accuracy", Cause.SPLIT_BASIS, "m", (), {"side": "theirs"})
     assert ours.next_step == NEXT_STEP[Cause.SPLIT_BASIS]
     assert theirs.next_step.startswith("Nothing of ours")
     harmless = Issue("accuracy", Cause.DIVIDEND_BASIS, "m", (), {"side": "theirs"})
-    assert harmless.next_step == NEXT_STEP[Cause.DIVIDEND_BASIS]
+    assert harmless.next_step == "Nothing to do: the other vendor's closes are adjusted for dividends."
+    assert "Store the unadjusted close" in Issue("accuracy", Cause.DIVIDEND_BASIS, "m", (), {"side": "ours"}).next_step

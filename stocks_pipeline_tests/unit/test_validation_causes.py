@@ -123,7 +123,8 @@ def test_a_share_that_did_not_trade_is_not_stuck() -> None:
     for name, column in quiet.items():
         column[idle] = column[idle - 1] = 0.0 if name == "volume" else column[idle - 1]
     basis = np.where(np.arange(len(bars)) < 90, 1 / 1.0228, 1.0)
-    ours = bars.with_values(**quiet, adj_close=quiet["close"] * basis)
+    paid = np.where(np.arange(len(bars)) == 90, (1 - basis[0]) * quiet["close"][89], 0.0)
+    ours = bars.with_values(**quiet, adj_close=quiet["close"] * basis, dividend=paid)
     theirs = bars.with_values(**{**quiet, "volume": bars.values["volume"]}).scaled(basis)
     assert causes_in(_of(ours, theirs)) == {Cause.DIVIDEND_BASIS}
     assert _of(ours, theirs).harmless
