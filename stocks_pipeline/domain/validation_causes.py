@@ -49,10 +49,9 @@ def explain(pair: Pair, lag: int = 0) -> Explained:
 
 
 def _late(found: Explained, lag: int) -> None:
-    """Each session holds an earlier one's bar at one vendor, and so shows nothing else."""
-    differs = np.abs(found.rest) > found.tolerance
+    """Each session holds an earlier one's bar at one vendor, and so shows nothing else, its volume included."""
     side, times = "ours" if lag > 0 else "theirs", f"{abs(lag)} sessions before" if abs(lag) > 1 else "before"
-    found.mark(differs, Cause.STALE, side=side, lag_sessions=abs(lag), says=f"each session holds the bar {times}")
+    found.mark(found.todo, Cause.STALE, side=side, lag_sessions=abs(lag), says=f"each session holds the bar {times}")
 
 
 def _repeats(pair: Pair, found: Explained) -> None:
@@ -116,7 +115,7 @@ def _by_dividends(pair: Pair, found: Explained) -> None:
 
     Our adj_close alone shows nothing: beside a close of ours that is wrong it equals theirs just as well. Where most
     sessions fit, the basis is taken out of all it covers, so that an error under it shows. Only one side is adjusted:
-    what an error leaves may look like the other.
+    what an error leaves may look like the other. Ours is not where our adj_close says that our close is raw.
     """
     dividend = np.nan_to_num(pair.ours["dividend"])
     if not (dividend > 0).any():
@@ -124,6 +123,7 @@ def _by_dividends(pair: Pair, found: Explained) -> None:
     differs = np.abs(found.rest) > found.tolerance
     sides = {"ours": _adjustment(dividend, pair.theirs["close"]), "theirs": -_adjustment(dividend, pair.ours["close"])}
     near = {side: _covered(found, basis) & _near(found, basis) for side, basis in sides.items()}
+    near["ours"] &= ~(np.abs(logs(pair.ours["adj_close"]) - logs(pair.ours["close"])) > found.tolerance)
     side = max(near, key=lambda name: int((near[name] & differs).sum()))
     basis, fits, covered = sides[side], near[side] & differs, _covered(found, sides[side])
     if near[side].sum() >= _MOST * covered.sum():

@@ -69,13 +69,21 @@ def _earlier(lag: int) -> str:
 
 
 def _stuck(here: Side, there: Side) -> bool:
-    """Whether one side's newest bar is a copy while the other side moved; an idle share's bars repeat on both."""
+    """Whether one side's newest bar is a copy while the other moved, to another bar; an idle share's repeat on both.
+
+    Both are asked: a basis sets bars apart that nobody moved, and a right bar is no copy of an extra session before it.
+    """
     row = int(np.searchsorted(there.days, here.days[-1]))
     if not here.repeats[-1] or row == len(there.days) or there.days[row] != here.days[-1] or there.repeats[row]:
         return False
-    base, at = (there, row - 1) if row else (here, len(here.days) - 1)
-    apart = [logs(there.values[n][row : row + 1])[0] - logs(base.values[n][at : at + 1])[0] for n in _PRICES]
-    return any(abs(difference) > _REPEATED for difference in apart)
+    copies = [(here, len(here.days) - 1)] + ([(there, row - 1)] if row else [])
+    return all(_apart(there, row, base, at) for base, at in copies)
+
+
+def _apart(there: Side, row: int, base: Side, at: int) -> bool:
+    """Whether two bars are not the same."""
+    pairs = [logs(np.array([there.values[name][row], base.values[name][at]])) for name in _PRICES]
+    return any(abs(one - other) > _REPEATED for one, other in pairs)
 
 
 def completeness(it: Comparison) -> Iterator[Issue]:

@@ -52,10 +52,10 @@ def test_no_real_error_is_called_harmless() -> None:
     assert [case.kind for case, result in _judged() if called_harmless(case, result)] == []
 
 
-def _of(bars: Bars, theirs: Bars) -> SymbolResult:
+def _of(bars: Bars, theirs: Bars, profile: Profile = Profile.STANDARD) -> SymbolResult:
     days = bars.days
     return validate(
-        bars.symbol, bars.prices(), theirs.external(), profile=Profile.STANDARD, sessions=days, newest=days[-1],
+        bars.symbol, bars.prices(), theirs.external(), profile=profile, sessions=days, newest=days[-1],
         source="test",
     )  # fmt: skip
 
@@ -103,6 +103,14 @@ def test_a_wrong_close_beside_a_right_adjusted_one_is_never_harmless(factor: flo
     assert result.status is Status.FAILED
     assert not result.harmless
     assert Cause.DIVIDEND_BASIS not in causes_in(result)
+
+
+def test_a_premium_that_wanders_is_another_listing() -> None:
+    """About 3 % dearer on every session and moving alike: no adjustment, and no error of single bars."""
+    bars = walk("SIM", 3)
+    premium = np.exp(0.035 + np.random.default_rng(2).normal(0, 0.003, len(bars)))
+    [issue] = _of(bars, bars.scaled(premium)).issues
+    assert (issue.cause, issue.evidence["correlation"]) == (Cause.WRONG_LISTING, pytest.approx(1, abs=0.1))
 
 
 def test_a_dividend_elsewhere_explains_nothing() -> None:
