@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocks_pipeline.cli.show_validation import SessionView
 from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.validation import (
     NEXT_STEP,
@@ -19,6 +20,7 @@ from stocks_pipeline.domain.validation import (
     could_not_check,
     validate,
 )
+from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline_tests.validation_corpus import Bars
 
 DAYS = tuple(calendar("XNYS").sessions(date(2025, 12, 15), date(2026, 1, 5)))
@@ -304,6 +306,17 @@ def test_a_small_volume_difference_is_a_revision_and_comes_after_prices() -> Non
     volume[1] *= 1.5
     [issue] = _check(FLAT.with_values(volume=volume), FLAT, Profile.STRICT).issues
     assert issue.cause is Cause.ONE_OFF
+
+
+def test_a_session_lists_price_errors_before_volumes_and_what_is_harmless() -> None:
+    """However many symbols differ in volume alone, the one whose price is wrong stands first."""
+    causes = [Cause.VOLUME_REVISION] * 3 + [Cause.DIVIDEND_BASIS] * 2 + [Cause.REAL]
+    results = tuple(
+        SymbolResult(f"S{at}", Status.FAILED, (Issue("accuracy", cause, "m"),), 5, "x", "m")
+        for at, cause in enumerate(causes)
+    )
+    view = SessionView(SessionPlace("us", DAYS[-1]), {}, results, (), (), 0)
+    assert [row["cause"] for row in view.by_cause()] == ["real", "volume_revision", "dividend_basis"]
 
 
 def test_what_is_not_there_is_said_of_the_window_that_was_asked_for() -> None:
