@@ -1,8 +1,8 @@
 """Recognition of why two vendors differ: the confusion matrix, the rates, and CPU for a day's comparison.
 
-Cases come from stocks_pipeline_tests/validation_faults.py: recorded bars (simulated where the shared data are absent)
-with one labelled fault each. Goals: at least 95 % right, no real error called harmless, 188 symbols of 150 sessions
-compared in at most 1 s of CPU.
+Cases come from stocks_pipeline_tests/validation_faults*.py: recorded bars (simulated where the shared data are absent)
+with one labelled fault each, some of them hidden by an adjustment. Goals: at least 95 % right, no real error called
+harmless, 188 symbols of 150 sessions compared in at most 1 s of CPU.
 
     python benchmarks/validating.py [--each 100] [--seed 1] [--json]
 """

@@ -1,7 +1,7 @@
 """Pairs of two vendors' bars with a known fault between them: what the recognition of causes is measured on.
 
 What belongs here: the true bars (recorded ones, simulated walks where those are absent), cases, and how a verdict is
-held against a case's label. What does not: the faults (validation_faults.py) and the figures
+held against a case's label. What does not: the faults (validation_faults*.py) and the figures
 (benchmarks/validating.py).
 """
 
@@ -119,9 +119,9 @@ class Case:
 
 
 def causes_in(result: SymbolResult) -> frozenset[Cause]:
-    """The causes a verdict names, apart from those of volumes and of open, high and low, which follow the close."""
+    """The causes a verdict names; those of volumes and of open, high and low follow the close where it differs."""
     faults = [i for i in result.issues if not i.could_not_check] or list(result.issues)
-    return frozenset(issue.cause for issue in faults if issue.rule not in _SECONDARY)
+    return frozenset(i.cause for i in [issue for issue in faults if issue.rule not in _SECONDARY] or faults)
 
 
 def is_right(case: Case, result: SymbolResult) -> bool:

@@ -100,13 +100,13 @@ class SessionView:
         return str(self.document["message"])
 
     def by_cause(self) -> list[dict[str, object]]:
-        """Failed symbols by the cause of their gravest issue and whose bars are in doubt, real faults first."""
+        """Failed symbols by the cause of their gravest issue and whose bars are in doubt, wrong prices first."""
         groups: dict[tuple[Cause, str, str], list[str]] = {}
         for result in self.results:
             issue = result.gravest
             if result.status == "failed" and issue:
                 groups.setdefault((issue.cause, issue.side, issue.next_step), []).append(result.symbol)
-        order = sorted(groups, key=lambda found: (found[0].harmless, -len(groups[found]), found))
+        order = sorted(groups, key=lambda found: (found[0].rank, -len(groups[found]), found))
         return [
             {
                 "cause": cause.value,

@@ -1,8 +1,9 @@
 """Why two vendors differ about a symbol: the likely cause of every session's disagreement, from the bars alone.
 
-What belongs here: `explain` and the causes that single sessions show (repeats, a lag, ×100, a basis that our own
-columns explain, a close that contradicts its own bar). What does not: causes that only the whole course of the ratio
-shows (validation_levels.py) and which differences count (validation_rules.py).
+What belongs here: `explain` and the causes that single sessions show (repeats, ×100, a basis that our own dividends
+explain, a close that contradicts its own bar), and what a basis leaves. What does not: a late feed (validation_lag.py),
+causes that only the whole course of the ratio shows (validation_levels.py) and which differences count
+(validation_rules.py).
 
 Each cause that is found is taken out of the ratio, so that the next one is sought in what remains. All thresholds are
 in logarithms of ours over theirs. Whatever is left unexplained is called real: a wrong price must never be explained
@@ -10,6 +11,7 @@ away, so every doubt is decided against the harmless cause.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,42 +22,36 @@ from stocks_pipeline.domain.validation_types import Cause
 
 _HUNDRED = math.log(100)
 _UNIT_REACH = 0.12  # a unit error and dividends may come together
-_MATCHED = 0.9  # share of sessions that fit the neighbour's bar, for a lag
-_DIFFERING = 0.6
-_SHORTEST = 4
+_STEADY = 0.7  # share of sessions whose ratio is that of the session before
 _SLACK = 0.004  # open, high and low of two vendors lie this close, where their closes agree
-_MOST_PAID = math.log(1.25)  # a fifth of the price in one dividend; more is a wrong price until somebody looks
+_SHARE, _WIDEST = 0.1, 0.01  # two vendors' adjustments for one dividend lie this close, by its size and at most
+_MOST = 0.5
 _MANY = 10  # one session in ten may be a one-off; more is no accident of single bars
 
 
-def explain(pair: Pair) -> Explained:
-    """The cause of every session that differs; sessions that agree, or hold no price, have none."""
+def explain(pair: Pair, lag: int = 0) -> Explained:
+    """The cause of every session that differs; sessions that agree, or hold no price, have none.
+
+    `lag`: by how many sessions ours are late, below zero where theirs are.
+    """
     found = Explained.start(pair)
     if not found.todo.any():
         return found
-    if _lag(pair, found):
+    if lag:
+        _late(found, lag)
         return found
     _repeats(pair, found)
     _unit(pair, found)
-    _by_adj_close(pair, found)
     _by_dividends(pair, found)
     _broken_bars(pair, found)
     explain_levels(pair, found)
     return found
 
 
-def _lag(pair: Pair, found: Explained) -> bool:
-    """Whether each session holds the bar of the one before, or after, at the other vendor: sessions are misdated."""
-    ours, theirs = logs(pair.ours["close"]), logs(pair.theirs["close"])
-    differs = np.abs(found.rest) > found.tolerance
-    if len(pair) < _SHORTEST or differs.mean() < _DIFFERING:
-        return False
-    for lag, apart in ((1, ours[1:] - theirs[:-1]), (-1, theirs[1:] - ours[:-1])):
-        if (np.abs(apart) <= found.tolerance[1:]).mean() >= _MATCHED:
-            side = "ours" if lag > 0 else "theirs"
-            found.mark(differs, Cause.STALE, side=side, lag_sessions=1, says="each session holds the bar before")
-            return True
-    return False
+def _late(found: Explained, lag: int) -> None:
+    """Each session holds an earlier one's bar at one vendor, and so shows nothing else, its volume included."""
+    side, times = "ours" if lag > 0 else "theirs", f"{abs(lag)} sessions before" if abs(lag) > 1 else "before"
+    found.mark(found.todo, Cause.STALE, side=side, lag_sessions=abs(lag), says=f"each session holds the bar {times}")
 
 
 def _repeats(pair: Pair, found: Explained) -> None:
@@ -95,7 +91,7 @@ def _unit(pair: Pair, found: Explained) -> None:
     both = near[1:] & near[:-1] & (sign[1:] == sign[:-1])
     steady = (np.abs(np.diff(left)) <= np.fmax(found.tolerance[1:], found.tolerance[:-1]))[both]
     exact = np.abs(left[near]) <= found.tolerance[near] + 0.003
-    if (steady.size and steady.mean() < _MATCHED - 0.2) or not exact.any():
+    if (steady.size and steady.mean() < _STEADY) or not exact.any():
         return
     high = bool(np.median(found.rest[near]) > 0)
     says = f"{'ours' if high else 'theirs'} is a hundred times the other"
@@ -114,44 +110,40 @@ def _jumped(pair: Pair, near: Mask) -> str:
     return jumped[0] if len(jumped) == 1 else "both"
 
 
-def _by_adj_close(pair: Pair, found: Explained) -> None:
-    """Their close is our dividend-adjusted one."""
-    adjusted = logs(pair.ours["adj_close"])
-    if not _is_adjustment(adjusted - logs(pair.ours["close"]), found.tolerance):
-        return
-    apart = np.abs(adjusted - logs(pair.theirs["close"]))
-    other = np.abs(adjusted - logs(pair.ours["close"])) > found.tolerance
-    fits = found.todo & other & (apart <= found.tolerance)
-    left = np.where(fits, 0.0, found.rest)
-    says = "theirs is adjusted for dividends: it equals our adj_close"
-    found.explain(fits, left, Cause.DIVIDEND_BASIS, side="theirs", explained_by="adj_close", says=says)
-
-
-def _is_adjustment(drift: Floats, tolerance: Floats) -> bool:
-    """Whether an adjusted close lies below its close as dividends put it there: nothing on the newest session, more the
-    further back, never more than `_MOST_PAID` at a time. A close that is wrong lies anywhere else.
-    """
-    known = np.isfinite(drift)
-    path, slack = drift[known], float(tolerance[known].max()) if known.any() else 0.0
-    if not len(path) or path[-1] < -slack or (path > slack).any():
-        return False
-    steps = np.diff(path)
-    return bool((steps >= -slack).all() and (steps <= _MOST_PAID).all())
-
-
 def _by_dividends(pair: Pair, found: Explained) -> None:
-    """One close is adjusted for the very dividends that our rows carry."""
+    """One close is adjusted for the very dividends that our rows carry.
+
+    Our adj_close alone shows nothing: beside a close of ours that is wrong it equals theirs just as well. Where most
+    sessions fit, the basis is taken out of all it covers, so that an error under it shows. Only one side is adjusted:
+    what an error leaves may look like the other. Ours is not where our adj_close says that our close is raw.
+    """
     dividend = np.nan_to_num(pair.ours["dividend"])
     if not (dividend > 0).any():
         return
-    for side, raw, sign in (("ours", pair.theirs["close"], 1.0), ("theirs", pair.ours["close"], -1.0)):
-        expected = sign * _adjustment(dividend, raw)
-        reach = found.tolerance + 0.1 * np.abs(expected)
-        fits = found.todo & (np.abs(expected) > found.tolerance) & (np.abs(found.rest - expected) <= reach)
-        fits &= np.abs(found.rest) > found.tolerance
-        left = np.where(fits, 0.0, found.rest)
-        says = f"{side} is adjusted for dividends, as our dividends show"
-        found.explain(fits, left, Cause.DIVIDEND_BASIS, side=side, explained_by="dividend", says=says)
+    differs = np.abs(found.rest) > found.tolerance
+    sides = {"ours": _adjustment(dividend, pair.theirs["close"]), "theirs": -_adjustment(dividend, pair.ours["close"])}
+    near = {side: _covered(found, basis) & _near(found, basis) for side, basis in sides.items()}
+    near["ours"] &= ~(np.abs(logs(pair.ours["adj_close"]) - logs(pair.ours["close"])) > found.tolerance)
+    side = max(near, key=lambda name: int((near[name] & differs).sum()))
+    basis, fits, covered = sides[side], near[side] & differs, _covered(found, sides[side])
+    if near[side].sum() >= _MOST * covered.sum():
+        rest = np.where(covered, found.rest - basis, found.rest)
+    else:
+        rest = found.rest
+    says = f"{side} is adjusted for dividends, as our dividends show"
+    note = {"side": side, "explained_by": "dividend", "says": says}
+    found.explain(fits, np.where(fits, 0.0, rest), Cause.DIVIDEND_BASIS, **note)
+
+
+def _covered(found: Explained, basis: Floats) -> Mask:
+    """Sessions that a basis changes."""
+    return found.todo & (np.abs(basis) > found.tolerance)
+
+
+def _near(found: Explained, basis: Floats) -> Mask:
+    """Sessions whose ratio it explains."""
+    reach: Floats = found.tolerance + np.minimum(_SHARE * np.abs(basis), _WIDEST)
+    return np.abs(found.rest - basis) <= reach
 
 
 def _adjustment(dividend: Floats, raw: Floats) -> Floats:
@@ -171,3 +163,20 @@ def _broken_bars(pair: Pair, found: Explained) -> None:
     usual = apart[np.isfinite(apart)]
     if 0 < broken.sum() <= max(1, len(pair) // _MANY) and np.median(usual) <= np.median(found.tolerance):
         found.mark(broken, Cause.ONE_OFF, side="both", says="the close differs where the rest of its bar agrees")
+
+
+def off_basis(pair: Pair, causes: Sequence[Cause | None]) -> Floats:
+    """By session, the share by which our close is off theirs once the dividend basis around it is taken out.
+
+    The basis is the ratio of the nearest session before or after that the basis explains or that agrees, whichever lies
+    closer: an ex-date may fall on the session itself. 0 for those sessions, and where there is no basis at all.
+    """
+    off = np.zeros(len(pair))
+    if Cause.DIVIDEND_BASIS not in causes:
+        return off
+    calm = np.array([cause is None or cause.harmless for cause in causes]) & np.isfinite(pair.ratio)
+    base = np.flatnonzero(calm)
+    for row in np.flatnonzero(~calm & np.isfinite(pair.ratio)):
+        at = int(np.searchsorted(base, row))
+        off[row] = np.abs(np.expm1(pair.ratio[row] - pair.ratio[base[max(at - 1, 0) : at + 1]])).min()
+    return off

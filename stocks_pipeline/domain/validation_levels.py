@@ -8,6 +8,7 @@ Dividends scale prices alone, splits scale volumes the other way. Anything else 
 """
 
 import math
+from bisect import bisect
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +26,9 @@ _AGREEING = 0.3  # share of sessions that agree exactly: never by chance between
 _RELATED = 0.5  # correlation of daily returns
 _ENOUGH = 8
 _HALF = 0.5
+_TWINS = 0.8  # correlation of two listings of one company
+_ONE_WAY = 0.9  # share of sessions on which the same of them costs more
+_TELLING = 0.01
 _RUN = 3
 _TIGHT = 0.006
 
@@ -69,7 +73,7 @@ def explain_levels(pair: Pair, found: Explained) -> None:
     if not len(rows) or not (np.abs(found.rest[rows]) > found.tolerance[rows]).any():
         return
     levels = levels_of(rows, found.rest[rows], found.tolerance[rows])
-    kept = [level for level in levels if level.size > 1 or abs(level.value) <= _AGREE + level.tolerance]
+    kept = _solid(levels)
     if sum(level.size for level in kept) < _HALF * len(rows):
         _wandering(pair, found, rows)
         return
@@ -80,6 +84,26 @@ def explain_levels(pair: Pair, found: Explained) -> None:
     thin = first if len(levels) > 1 and first not in kept and levels[1] in kept else None
     _excursions(found, [level for level in levels if level is not thin], kept)
     _staircase(pair, found, ([thin] if thin else []) + kept, thin)
+
+
+def _solid(levels: list[Level]) -> list[Level]:
+    """The levels of several sessions, and the single sessions that agree or lie on the nearest of those.
+
+    One between two like levels is off them even where it agrees: there an error and a basis cancel out.
+    """
+    amid = [0 < at < len(levels) - 1 and levels[at - 1].like(levels[at + 1]) for at in range(len(levels))]
+    sure = [
+        at
+        for at, level in enumerate(levels)
+        if level.size > 1 or (abs(level.value) <= _AGREE + level.tolerance and not amid[at])
+    ]
+
+    def lies_on_one(at: int) -> bool:
+        place = bisect(sure, at)
+        near = [levels[number] for number in sure[max(place - 1, 0) : place + 1]]
+        return any(level.size > 1 and level.like(levels[at]) for level in near)
+
+    return [level for at, level in enumerate(levels) if at in sure or lies_on_one(at)]
 
 
 def _excursions(found: Explained, levels: list[Level], kept: list[Level]) -> None:
@@ -156,6 +180,10 @@ def _wandering(pair: Pair, found: Explained, rows: Rows) -> None:
     far = float(np.median(np.abs(rest)))
     related = _correlation(logs(pair.ours["close"])[rows], logs(pair.theirs["close"])[rows])
     note: Note = {"side": "both", "correlation": round(related, 3), "median_ratio": round(math.exp(np.median(rest)), 6)}
+    premium = float(max((rest > 0).mean(), (rest < 0).mean())) >= _ONE_WAY and related >= _TWINS
+    if agreeing < _AGREEING and premium and _TELLING < far <= _FAR and len(rows) >= _ENOUGH:
+        found.mark(differs, Cause.WRONG_LISTING, **note, says="one side always costs more: another listing or class")
+        return
     if agreeing < _AGREEING and (far > _FAR or (len(rows) >= _ENOUGH and related < _RELATED)):
         says = "another currency or listing" if related >= _RELATED else "the bars of another security"
         found.mark(differs, Cause.WRONG_LISTING, **note, says=f"one side holds {says}")

@@ -86,9 +86,20 @@ class Side:
         return self.days[(self.days >= day_number(first)) & (self.days <= day_number(last))]
 
 
+def _since(side: Side, rows: Ints) -> Floats:
+    """Dividends by row of the side, those of the rows between added; of the first row only its own."""
+    paid = np.nan_to_num(side.values["dividend"])
+    total: Floats = np.concatenate(([0.0], np.cumsum(paid)))
+    before = np.concatenate((rows[:1], rows[:-1] + 1))
+    return total[rows + 1] - total[before]
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Both sides on the sessions they have in common, ascending."""
+    """Both sides on the sessions they have in common, ascending.
+
+    Our dividend of a session is that of all sessions since the common one before: an ex-date may be on ours alone.
+    """
 
     days: Ints
     ours: dict[str, Floats]
@@ -103,7 +114,7 @@ class Pair:
         left, right = np.searchsorted(ours.days, common), np.searchsorted(theirs.days, common)
         return cls(
             common,
-            {name: column[left] for name, column in ours.values.items()},
+            {name: column[left] for name, column in ours.values.items()} | {"dividend": _since(ours, left)},
             {name: theirs.values[name][right] for name in COLUMNS},
             ours.repeats[left],
             theirs.repeats[right],

@@ -20,7 +20,9 @@ SPLITS = np.array([1.25, 4 / 3, 1.5, 5 / 3, 2.5, *_WHOLE], dtype=np.float64)
 """Factors that splits have, in either direction."""
 
 _FAR = math.log(1.12)
-_DIVIDEND = math.log(1.15)  # the largest special dividends of large companies
+_DIVIDEND = -math.log(
+    1 - 0.072
+)  # more of the price in one payment is rare, and older bars that are too high look the same
 _TELLING = 0.02  # from here on an ex-date's gap is larger than most ordinary nights'
 _VOLUME = 0.02  # below this two vendors' volumes differ by as much themselves
 _TIGHT = 0.006
@@ -43,6 +45,10 @@ class Level:
     def size(self) -> int:
         """How many sessions."""
         return len(self.rows)
+
+    def like(self, other: "Level") -> bool:
+        """Whether another level is the same."""
+        return abs(self.value - other.value) <= max(self.tolerance, other.tolerance)
 
     def lowered(self, by: float) -> "Level":
         """The level as it would be without a factor that holds for the whole window."""
@@ -127,10 +133,10 @@ def _cause(pair: Pair, later: list[_Step], dividends: list[_Step], *, plausible:
         note: Note = {"side": other, "factor": factor, "step_on": on, "explained_by": largest.by, "says": says}
         return Cause.SPLIT_BASIS, note
     if strange or not plausible:
-        return Cause.REAL, {"side": "both", "says": "the ratio changes in steps that no dividend or split explains"}
+        return Cause.REAL, {"side": "both", "says": _unexplained(pair, strange)}
     last, raw = later[-1], pair.theirs if side == "ours" else pair.ours
     newest = day(pair.days[last.row]).isoformat()
-    paid = round(float(raw["close"][last.row - 1]) * -math.expm1(-abs(last.size)), 4)
+    paid = _implied(raw["close"], last)
     many = f"{len(later)} steps" if len(later) > 1 else "1 step"
     says = f"{side} is adjusted for dividends: {many} down into the past, the last like {paid:g} a share on {newest}"
     return Cause.DIVIDEND_BASIS, {
@@ -141,6 +147,22 @@ def _cause(pair: Pair, later: list[_Step], dividends: list[_Step], *, plausible:
         "explained_by": "shape",
         "says": says,
     }
+
+
+def _implied(raw: Floats, step: _Step) -> float:
+    """What a dividend of that step was worth, a share."""
+    return round(float(raw[step.row - 1]) * -math.expm1(-abs(step.size)), 4)
+
+
+def _unexplained(pair: Pair, strange: list[_Step]) -> str:
+    """Why steps are believed to be nobody's adjustment; one like a large payment says what to look up."""
+    large = [step for step in strange if step.kind is None and step.by == "gap"]
+    if len(strange) != 1 or not large:
+        return "the ratio changes in steps that no dividend or split explains"
+    [step] = large
+    paid = _implied((pair.theirs if step.size > 0 else pair.ours)["close"], step)
+    on = day(pair.days[step.row]).isoformat()
+    return f"like a special distribution of {paid:g} a share on {on} that our rows do not name, or older bars are wrong"
 
 
 def _unadjusted(pair: Pair, step: _Step) -> tuple[str, str]:
@@ -176,7 +198,7 @@ def _named(pair: Pair, before: Level, after: Level) -> _Step | None:
         return _Step(size, row, Cause.DIVIDEND_BASIS, "shape")
     if abs(size) > _FAR and gap:
         return _Step(size, row, Cause.SPLIT_BASIS, "gap")
-    return _Step(size, row)
+    return _Step(size, row, None, "gap" if gap else "")
 
 
 def _split_by(pair: Pair, before: Level, after: Level, size: float) -> str:

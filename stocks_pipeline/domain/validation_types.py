@@ -45,6 +45,7 @@ class Cause(StrEnum):
     DUPLICATE = "duplicate"
     WRONG_LISTING = "wrong_listing"
     ONE_OFF = "one_off"
+    VOLUME_REVISION = "volume_revision"
     REAL = "real"
     NO_OVERLAP = "no_overlap"
     NO_DATA = "no_data"
@@ -53,6 +54,11 @@ class Cause(StrEnum):
     def harmless(self) -> bool:
         """Whether the prices themselves are right on both sides; only one of them is adjusted for dividends."""
         return self is Cause.DIVIDEND_BASIS
+
+    @property
+    def rank(self) -> int:
+        """How grave: 0 a session or price is wrong, 1 only a volume differs a little, 2 harmless."""
+        return 2 if self.harmless else int(self is Cause.VOLUME_REVISION)
 
 
 NEXT_STEP: dict[Cause, str] = {
@@ -65,6 +71,7 @@ NEXT_STEP: dict[Cause, str] = {
     Cause.DUPLICATE: "Materialize the day again: a session is stored more than once.",
     Cause.WRONG_LISTING: "Compare exchange and currency of the symbol at both vendors: these are two securities.",
     Cause.ONE_OFF: "Fetch that session again; if it stays, look it up at the exchange.",
+    Cause.VOLUME_REVISION: "No price differs: one vendor counted volume anew. Fetch the sessions again if it matters.",
     Cause.REAL: "Look the sessions up at a third source: nothing known explains the difference.",
     Cause.NO_OVERLAP: "Compare the dates of both sides: they have no session in common.",
     Cause.NO_DATA: "Fetch the symbol again, or take it off the list if it no longer trades.",
@@ -73,6 +80,9 @@ NEXT_STEP: dict[Cause, str] = {
 
 _ENDED = "Take the symbol off the list if it no longer trades; if it does, it has another name now."
 _THEIRS = "Nothing of ours: the other vendor's bars are in doubt. Look once at a third source, then leave it."
+
+
+_THEIR_BASIS = "Nothing to do: the other vendor's closes are adjusted for dividends."
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,14 @@ class Issue:
         """What a person does; to fetch ours again helps neither where theirs are in doubt nor where both have ended."""
         if self.side == "both" and self.could_not_check and self.cause in {Cause.NO_DATA, Cause.STALE}:
             return _ENDED
-        return NEXT_STEP[self.cause] if self.side != "theirs" or self.cause.harmless else _THEIRS
+        if self.side != "theirs":
+            return NEXT_STEP[self.cause]
+        return _THEIR_BASIS if self.cause.harmless else _THEIRS
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """What sorts issues: a fault before an open question, a price before a volume, what is harmless last."""
+        return self.could_not_check, self.cause.rank
 
     def to_record(self) -> dict[str, Any]:
         """The issue as JSON holds it; sessions are ISO dates."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocks_pipeline.cli.show_validation import SessionView
 from stocks_pipeline.domain.calendars import calendar
 from stocks_pipeline.domain.validation import (
     NEXT_STEP,
@@ -19,7 +20,8 @@ from stocks_pipeline.domain.validation import (
     could_not_check,
     validate,
 )
-from stocks_pipeline_tests.validation_corpus import Bars, walk
+from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline_tests.validation_corpus import Bars
 
 DAYS = tuple(calendar("XNYS").sessions(date(2025, 12, 15), date(2026, 1, 5)))
 NAN = float("nan")
@@ -146,14 +148,23 @@ def test_a_vendor_without_the_newest_session_leaves_it_open() -> None:
     assert "could not be checked" in result.message
 
 
-def test_duplicates_and_extra_days_are_the_strict_rules() -> None:
-    """Twice the same session, and a bar of New Year's Day."""
+@pytest.mark.parametrize("profile", Profile)
+def test_duplicates_and_extra_days_of_ours_fail_in_both_profiles(profile: Profile) -> None:
+    """Twice the same session, and a bar of New Year's Day, right as it may be."""
     twice = FLAT.only([0, 1, 1, 2, 3, 4])
-    assert _said(_check(twice, FLAT, Profile.STRICT)) == {("duplicates", Cause.DUPLICATE)}
+    assert _said(_check(twice, FLAT, profile)) == {("duplicates", Cause.DUPLICATE)}
     extra = FLAT.only([0, 1, 2, 2, 3, 4])
     days = (*FLAT.days[:3], date(2026, 1, 1), *FLAT.days[3:])
-    result = _check(Bars("AAPL", days, extra.values), FLAT, Profile.STRICT)
+    result = _check(Bars("AAPL", days, extra.values), FLAT, profile)
     assert _said(result) == {("extra_days", Cause.EXTRA_SESSION)}
+    assert _check(FLAT, twice).status is Status.PASSED  # the vendor's are strict's alone
+
+
+def test_a_copy_of_the_newest_bar_on_a_closed_day_is_an_extra_day_alone() -> None:
+    """The newest bar is right, so nothing is stuck although it equals the row before."""
+    rows = FLAT.only([0, 1, 2, 3, 4, 4])
+    days = (*FLAT.days[:4], date(2026, 1, 4), FLAT.days[4])
+    assert _said(_check(Bars("AAPL", days, rows.values), FLAT)) == {("extra_days", Cause.EXTRA_SESSION)}
 
 
 def test_a_session_that_the_vendor_has_twice_is_an_open_question() -> None:
@@ -280,20 +291,39 @@ def test_later_bars_are_not_compared() -> None:
     assert (result.status, result.rows_checked) == (Status.PASSED, 4)
 
 
-def test_a_newest_bar_that_repeats_is_stale() -> None:
-    """Even where the price hardly moved: the other vendor saw trading, ours is a copy."""
-    bars = walk("AAPL", 1).only(np.arange(140, 151))
-    stuck = bars.only([*range(10), 9])
-    result = validate(
-        "AAPL",
-        Bars("AAPL", bars.days, stuck.values).prices(),
-        bars.external(),
-        profile=Profile.STANDARD,
-        sessions=bars.days,
-        newest=bars.days[-1],
-        source="x",
+def test_a_small_volume_difference_is_a_revision_and_comes_after_prices() -> None:
+    """Strict still fails by it, by a cause of its own; a wrong price of another session speaks first."""
+    volume = FLAT.values["volume"].copy()
+    volume[1] *= 1.0003
+    [issue] = _check(FLAT.with_values(volume=volume), FLAT, Profile.STRICT).issues
+    assert (issue.rule, issue.cause) == ("volume", Cause.VOLUME_REVISION)
+    assert "third source" not in issue.next_step
+    close = FLAT.values["close"].copy()
+    close[3] += 1
+    both = _check(FLAT.with_values(volume=volume, close=close), FLAT, Profile.STRICT)
+    assert [issue.cause for issue in both.issues] == [Cause.ONE_OFF, Cause.VOLUME_REVISION]
+    assert both.gravest is both.issues[0]
+    volume[1] *= 1.5
+    [issue] = _check(FLAT.with_values(volume=volume), FLAT, Profile.STRICT).issues
+    assert issue.cause is Cause.ONE_OFF
+
+
+def test_a_session_lists_price_errors_before_volumes_and_what_is_harmless() -> None:
+    """However many symbols differ in volume alone, the one whose price is wrong stands first."""
+    causes = [Cause.VOLUME_REVISION] * 3 + [Cause.DIVIDEND_BASIS] * 2 + [Cause.REAL]
+    results = tuple(
+        SymbolResult(f"S{at}", Status.FAILED, (Issue("accuracy", cause, "m"),), 5, "x", "m")
+        for at, cause in enumerate(causes)
     )
-    assert ("freshness", Cause.STALE) in _said(result)
+    view = SessionView(SessionPlace("us", DAYS[-1]), {}, results, (), (), 0)
+    assert [row["cause"] for row in view.by_cause()] == ["real", "volume_revision", "dividend_basis"]
+
+
+def test_what_is_not_there_is_said_of_the_window_that_was_asked_for() -> None:
+    """A share with older bars is not said to have none at all."""
+    window = f"from {DAYS[-5]} to {DAYS[-1]}"
+    for ours, theirs in ((FLAT, None), (None, FLAT), (None, None)):
+        assert window in _check(ours, theirs).message
 
 
 def test_every_issue_can_be_stored_and_read() -> None:
@@ -329,10 +359,13 @@ def test_every_cause_has_a_next_step_and_one_is_harmless() -> None:
 
 
 def test_what_to_do_follows_whose_bars_are_in_doubt() -> None:
-    """To fetch ours again is no help where the other vendor lacks a split; harmless stays harmless on either side."""
+    """To fetch ours again is no help where the other vendor lacks a split, nor to store another close where only theirs
+    is adjusted for dividends.
+    """
     ours = Issue("accuracy", Cause.SPLIT_BASIS, "m", (), {"side": "ours"})
     theirs = Issue("accuracy", Cause.SPLIT_BASIS, "m", (), {"side": "theirs"})
     assert ours.next_step == NEXT_STEP[Cause.SPLIT_BASIS]
     assert theirs.next_step.startswith("Nothing of ours")
     harmless = Issue("accuracy", Cause.DIVIDEND_BASIS, "m", (), {"side": "theirs"})
-    assert harmless.next_step == NEXT_STEP[Cause.DIVIDEND_BASIS]
+    assert harmless.next_step == "Nothing to do: the other vendor's closes are adjusted for dividends."
+    assert "Store the unadjusted close" in Issue("accuracy", Cause.DIVIDEND_BASIS, "m", (), {"side": "ours"}).next_step

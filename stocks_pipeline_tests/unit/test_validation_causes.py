@@ -52,10 +52,10 @@ def test_no_real_error_is_called_harmless() -> None:
     assert [case.kind for case, result in _judged() if called_harmless(case, result)] == []
 
 
-def _of(bars: Bars, theirs: Bars) -> SymbolResult:
+def _of(bars: Bars, theirs: Bars, profile: Profile = Profile.STANDARD) -> SymbolResult:
     days = bars.days
     return validate(
-        bars.symbol, bars.prices(), theirs.external(), profile=Profile.STANDARD, sessions=days, newest=days[-1],
+        bars.symbol, bars.prices(), theirs.external(), profile=profile, sessions=days, newest=days[-1],
         source="test",
     )  # fmt: skip
 
@@ -105,6 +105,14 @@ def test_a_wrong_close_beside_a_right_adjusted_one_is_never_harmless(factor: flo
     assert Cause.DIVIDEND_BASIS not in causes_in(result)
 
 
+def test_a_premium_that_wanders_is_another_listing() -> None:
+    """About 3 % dearer on every session and moving alike: no adjustment, and no error of single bars."""
+    bars = walk("SIM", 3)
+    premium = np.exp(0.035 + np.random.default_rng(2).normal(0, 0.003, len(bars)))
+    [issue] = _of(bars, bars.scaled(premium)).issues
+    assert (issue.cause, issue.evidence["correlation"]) == (Cause.WRONG_LISTING, pytest.approx(1, abs=0.1))
+
+
 def test_a_dividend_elsewhere_explains_nothing() -> None:
     """Where our rows do name dividends, a step that fits none of them is real."""
     bars = walk("SIM", 5)
@@ -123,7 +131,8 @@ def test_a_share_that_did_not_trade_is_not_stuck() -> None:
     for name, column in quiet.items():
         column[idle] = column[idle - 1] = 0.0 if name == "volume" else column[idle - 1]
     basis = np.where(np.arange(len(bars)) < 90, 1 / 1.0228, 1.0)
-    ours = bars.with_values(**quiet, adj_close=quiet["close"] * basis)
+    paid = np.where(np.arange(len(bars)) == 90, (1 - basis[0]) * quiet["close"][89], 0.0)
+    ours = bars.with_values(**quiet, adj_close=quiet["close"] * basis, dividend=paid)
     theirs = bars.with_values(**{**quiet, "volume": bars.values["volume"]}).scaled(basis)
     assert causes_in(_of(ours, theirs)) == {Cause.DIVIDEND_BASIS}
     assert _of(ours, theirs).harmless

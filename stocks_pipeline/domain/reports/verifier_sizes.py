@@ -115,14 +115,21 @@ def _problem(sentence: Sentence, match: re.Match[str], why: str) -> Problem:
     return Problem("direction", sentence.start + match.start(), match[0], f"{match[0]!r}: {why}")
 
 
+def _table(fact: str) -> tuple[Sequence[tuple[str, float, float]], float]:
+    """The words for the size of a fact with their bounds, and what the bounds are multiples of."""
+    if fact.endswith("_correlation"):
+        return _TIES, 1.0
+    if fact.endswith("_percentile"):
+        return _RANKED, 1.0
+    return (_SIZES, _SCALE[fact]) if fact in _SCALE else ((), 0.0)
+
+
 def _size(sentence: Sentence, begin: int, end: int, span: Span, known: Mapping[str, Known]) -> Iterator[Problem]:
     value = known[span.fact].value if span.fact in known else None
     if not isinstance(value, int | float):
         return
-    table, scale = _SIZES, _SCALE.get(span.fact, 0.0)
-    if span.fact.endswith(("_correlation", "_percentile")):
-        table, scale = (_TIES if span.fact.endswith("_correlation") else _RANKED), 1.0
-    for words, low, high in table if scale else ():
+    table, scale = _table(span.fact)
+    for words, low, high in table:
         for match in re.finditer(rf"\b(?:{words})\b", sentence.text[begin:end]):
             if not low * scale <= abs(value) <= high * scale and stated(sentence, begin + match.start()):
                 yield Problem(
