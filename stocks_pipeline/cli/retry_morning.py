@@ -17,7 +17,8 @@ from stocks_pipeline.cli.run_morning import Plan, carry_out, tell
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
-    from stocks_pipeline.cli.morning_report import MorningReport, Standing
+    from stocks_pipeline.cli.morning_report import MorningReport
+    from stocks_pipeline.cli.standings import Standing
     from stocks_pipeline.settings import Settings
 
 ASSETS = (mornings.GROUP, f"{mornings.GROUP}/ticker_reports")

@@ -60,7 +60,5 @@ class Stage:
 
     def _end(self, error: UpstreamError) -> None:
         if self._verdict is None:
-            said = (
-                f"pending, not asked or not again: {error.subject or 'a call'} failed before it with: {error.message}"
-            )
+            said = f"not written: {error.subject or 'a call'} was refused before it: {error.message}"
             self._verdict = replace(error, message=said)

@@ -1,5 +1,6 @@
 """Job records: complete from the start, legal steps only, the same after a round trip."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -39,6 +40,12 @@ def test_a_job_whose_stage_had_to_stop_is_pending_again() -> None:
     """C22: no budget or no key is nobody's failure; the job waits, says why, and may be started again."""
     waiting = Job.new("NVDA19", "x", "manual", NOW).started(NOW).put_back("the day's budget is spent", "quota_day")
     assert (waiting.status, waiting.error_class) == (JobStatus.PENDING, "quota_day")
+    told = waiting.explained(2, "Wait.", NOW)
+    assert Job.from_json(told.to_json()) == told
+    older = json.loads(waiting.to_json())
+    for name in ("tries", "next_step", "waits_until"):
+        del older[name]
+    assert Job.from_json(json.dumps(older).encode()) == waiting
     assert waiting.started(NOW).status is JobStatus.IN_PROGRESS
 
 
