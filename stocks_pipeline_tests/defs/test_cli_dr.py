@@ -114,6 +114,9 @@ def test_a_morning_before_its_five_o_clock_is_refused(capsys: pytest.CaptureFixt
         (["run", "dr", "--date", "2019-01-07"], "--date", "2024-01-01"),
         (["run", "dr", "--tickers", "NVDX"], "--tickers", "NVDA19"),
         (["run", "dr", "--limit", "0"], "--limit", "greater than or equal to 1"),
+        (["run", "dr", "--no-reports", "--rewrite"], "--rewrite", "--no-reports asks for none"),
+        (["retry", "dr"], "--date", "stocks run dr --date 20"),
+        (["retry", "foo"], "ASSET", "asx/raw_prices, us/raw_prices, dr, dr/ticker_reports"),
         (["precompute", "--source", "a b"], "--source", "manual-test"),
         (["retry", "dr", "--date", "2025-12-05", "--pending"], "--pending", "does not apply to dr"),
         (["retry", "dr", "--date", "2025-12-05"], "--date", "stocks run dr --date 2025-12-05"),
@@ -134,6 +137,20 @@ def test_wrong_arguments_name_the_field_and_what_is_valid(
     assert (code, out) == (2, "")
     assert field in said
     assert valid in said
+
+
+@pytest.mark.parametrize("command", [["run", "dr", "--limit", "1"], ["precompute"]])
+def test_live_without_a_key_nothing_is_begun(
+    stocks: Stocks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    """B08: exit code 2 with the setting's name, and no home, no lake, no call."""
+    monkeypatch.setenv("STOCKS_UPSTREAM", "live")
+    monkeypatch.delenv("STOCKS_SANDBOX_URL")
+    code, out, said = stocks(*command)
+    assert (code, out) == (2, "")
+    assert said.startswith("stocks: STOCKS_LLM_API_KEY is not set")
+    assert "stocks_pipeline." not in said
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_ticker_list_that_cannot_be_read_names_file_line_and_field(

@@ -171,6 +171,18 @@ def test_a_morning_breaks_is_seen_and_is_healed(cli: Cli) -> None:
     assert cli.json("dead-letters", "--json")[1]["failed"] == []
 
 
+def test_a_retry_without_a_date_is_of_the_newest_morning(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest that was begun; live without a key it ends before anybody is asked (B08), and then goes on."""
+    assert cli.run("run", "dr", "--date", str(DAY), "--limit", "2", "--no-reports")[0] == 0
+    with monkeypatch.context() as live:
+        live.setenv("STOCKS_UPSTREAM", "live")
+        live.delenv("STOCKS_SANDBOX_URL")
+        code, out, said = cli.run("retry", "dr")
+        assert (code, out, said.startswith("stocks: STOCKS_LLM_API_KEY is not set")) == (2, "", True)
+    code, healed = cli.json("retry", "dr", "--json")
+    assert (code, healed["date"], healed["healed"]) == (0, str(DAY), ["SIA19", "STEG19"])
+
+
 @pytest.mark.parametrize(
     ("fault", "step", "until"),
     [
