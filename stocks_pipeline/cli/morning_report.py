@@ -120,7 +120,7 @@ class MorningReport:
             steps.append((f"see who {who} and why", f"stocks dead-letters --date {self.date}"))
         steps += [(do, "stocks doctor") for do in blocks(self.standings)]
         again = f"stocks retry dr --date {self.date}"
-        if not all(s.final for s in self.troubled):
+        if any(not s.final for s in self.troubled if s.state != "in_work"):
             steps.append(("do what failed or is missing", again))
         elif NOT_BEGUN in self.pending:
             steps.append(("write the reports that were never begun", again))

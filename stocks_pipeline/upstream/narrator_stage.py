@@ -60,5 +60,6 @@ class Stage:
 
     def _end(self, error: UpstreamError) -> None:
         if self._verdict is None:
-            said = f"not written: {error.subject or 'a call'} was refused before it: {error.message}"
+            whose = {"": "a call", "key": "the key"}.get(error.subject, error.subject)
+            said = f"not written: {whose} was refused before it: {error.message}"
             self._verdict = replace(error, message=said)

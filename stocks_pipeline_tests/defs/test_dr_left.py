@@ -56,7 +56,7 @@ def test_what_a_living_run_works_on_is_in_work(instance: dg.DagsterInstance, lak
     with alive(instance, run_id):
         report = morning_report(instance, lake, DAY, ACTIVE)
     assert (report.in_work, report.pending) == (3, {})
-    assert report.next_steps()[0][0] == "wait, then look again"
+    assert [reason for reason, _ in report.next_steps()] == ["wait, then look again"]
 
 
 def test_what_a_dead_run_left_waits_for_the_next(instance: dg.DagsterInstance, lake: Lake, run_id: str) -> None:
