@@ -10,6 +10,7 @@ import typer
 from stocks_pipeline.cli import app_alerts, app_reports, app_validation
 from stocks_pipeline.cli.boundary import Desk
 from stocks_pipeline.cli.options import (
+    Begun,
     Day,
     Description,
     Json,
@@ -42,7 +43,7 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    market: Annotated[str, typer.Argument(metavar="MARKET", help="asx or dr")],
+    market: Annotated[str, typer.Argument(metavar="MARKET", help="asx, us or dr")],
     date: Day = None,
     limit: Limit = None,
     symbols: Symbols = None,
@@ -57,7 +58,7 @@ def run(
     description: Description = None,
     as_json: Json = False,
 ) -> None:
-    """Run one day of asx (list, split, fetch, merge) or one morning of dr (fetch, write, count). No daemon needed.
+    """Run one day of asx or us (list, split, fetch, merge) or one morning of dr (fetch, write, count). No daemon.
 
     What is stored and complete is not fetched again, and what the model answered is not paid for again, so running a
     day twice is cheap, and running it after a crash does only the rest.
@@ -114,20 +115,22 @@ def status(
 
 @app.command()
 def retry(
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="asx/raw_prices, dr or dr/ticker_reports")],
-    date: Annotated[str, typer.Option("--date", metavar="D", help="The session or morning, 2025-12-05.")],
+    asset: Annotated[
+        str, typer.Argument(metavar="ASSET", help="asx/raw_prices, us/raw_prices, dr or dr/ticker_reports")
+    ],
+    date: Begun = None,
     pending: Annotated[
-        bool, typer.Option("--pending", help="asx: also ask for symbols that failed in passing or lack the bar.")
+        bool, typer.Option("--pending", help="asx, us: also symbols that failed in passing or lack the bar.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Exactly the failed and missing partitions of one day, then merge or count the day again.
 
-    asx/raw_prices: a batch is failed when it is red, missing when it was never fetched or its file is gone. Good
-    batches are not touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is good;
-    `--pending` asks for those symbols too, and for those that were answered without a bar of the session. dr: data that
-    are missing, then reports that failed, are pending or are missing, of the tickers that the morning was begun for.
-    Nothing to retry is no error.
+    asx/raw_prices, us/raw_prices: a batch is failed when it is red, missing when it was never fetched or its file is
+    gone. Good batches are not touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is
+    good; `--pending` asks for those symbols too, and for those that were answered without a bar of the session. dr:
+    data that are missing, then reports that failed, are pending or are missing, of the tickers that the morning was
+    begun for. Nothing to retry is no error.
 
     For example:
 
@@ -135,7 +138,7 @@ def retry(
 
         stocks retry asx/raw_prices --date 2025-12-05 --pending --json
 
-        stocks retry dr --date 2025-12-05
+        stocks retry dr
     """
     from stocks_pipeline.cli import desk, mornings
     from stocks_pipeline.cli.retry import asset_named, retry_day
@@ -144,10 +147,10 @@ def retry(
     found = desk.settings()
     if asset in ASSETS:
         desk.refuse_strangers(mornings.GROUP, {"asx": {"pending": pending}, mornings.GROUP: {}})
-        morning = mornings.morning_named(date)
+        morning = mornings.morning_named(date) if date else None
         raise typer.Exit(int(retry_morning(found, asset, morning, as_json=as_json)))
     market = asset_named(asset)
-    day = desk.session_named(date, market)
+    day = desk.session_named(date, market) if date else None
     raise typer.Exit(int(retry_day(found, market, day, pending=pending, as_json=as_json)))
 
 

@@ -86,7 +86,7 @@ def dead_letters(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to list.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """What failed, tickers of a morning and batches of validations: which class, how many tries, why, what to do.
+    """What failed or waits, tickers of a morning and batches of validations: class, tries, why, until when, what to do.
 
     For example:
 

@@ -38,7 +38,6 @@ LOOKS: Mapping[str, Callable[[Settings], Sequence[Finding]]] = {
     "ticker list": doctor_reports.tickers,
     "model": doctor_reports.model,
     "model budget": doctor_reports.budget,
-    "report jobs": doctor_reports.jobs,
     doctor_validation.NAME: doctor_validation.validations,
 }
 """What is looked at once the settings are known, in this order."""
@@ -83,6 +82,7 @@ def examine(stack: ExitStack, limit_s: float) -> Iterator[Finding]:
         yield from bounded(name, lambda check=check: check(found), limit_s)  # type: ignore[misc]  # mypy: default
     yield from bounded("keys", lambda: doctor_checks.keys(found, env), limit_s)
     if not (found.dagster_home / "dagster.yaml").exists():
+        yield from bounded("report jobs", lambda: doctor_reports.jobs(found), limit_s)
         yield warned("Dagster", "nothing has run here yet, so there is nothing to look at", "stocks demo")
         return
     yield from _dagster(found, stack, limit_s)
@@ -100,6 +100,7 @@ def _dagster(found: Settings, stack: ExitStack, limit_s: float) -> Iterator[Find
         return
     from stocks_pipeline.cli import doctor_dagster
 
+    yield from bounded("report jobs", lambda: doctor_reports.jobs(found, instance=opened[0]), limit_s)
     for name, check in doctor_dagster.CHECKS.items():
         yield from bounded(name, lambda check=check: check(opened[0]), limit_s)  # type: ignore[misc]  # as above
 

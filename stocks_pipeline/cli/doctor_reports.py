@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.desk import lake_of
@@ -18,6 +19,9 @@ from stocks_pipeline.settings import SettingError, Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline.upstream.failures import UpstreamError
 from stocks_pipeline.wording import counted, some
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 NEARLY = Decimal("0.9")
 STUCK = timedelta(minutes=15)
@@ -81,20 +85,26 @@ def model(found: Settings) -> Sequence[Finding]:
     return [ok("model", f"{what} takes the key")]
 
 
-def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
-    """Whether a job of the newest mornings is in progress for longer than any report takes, or cannot be read."""
-    from stocks_pipeline.defs.dr.job_book import newest_jobs, read_job
+def jobs(
+    found: Settings, clock: Clock | None = None, instance: "dg.DagsterInstance | None" = None
+) -> Sequence[Finding]:
+    """Whether a job of the newest mornings was left by a dead run (the instance knows), is in progress for longer than
+    any report takes, or cannot be read.
+    """
+    from stocks_pipeline.defs.dr.job_book import DIED, newest_jobs, read_job, standing_jobs
     from stocks_pipeline.domain.jobs import JobStatus
 
     if "://" not in found.lake and not Path(found.lake).exists():
         return [ok("report jobs", "none yet")]
     lake, now = lake_of(found), (clock or SystemClock()).now()
-    stuck: dict[str, list[str]] = {}
+    stuck: dict[tuple[str, str], list[str]] = {}
     days = sorted({date.fromisoformat(key.split("/")[2]) for key in lake.list(f"{mornings.GROUP}/jobs/")})[-LOOKED_AT:]
     for day in days:
-        for job in newest_jobs(lake, day).values():
-            if job.status is JobStatus.IN_PROGRESS and job.started_at and now - job.started_at > STUCK:
-                stuck.setdefault(str(day), []).append(job.ticker)
+        for job in (standing_jobs(instance, lake, day) if instance else newest_jobs(lake, day)).values():
+            long = job.status is JobStatus.IN_PROGRESS and job.started_at and now - job.started_at > STUCK
+            if long or job.error_class == DIED:
+                how = f"in progress for over {STUCK.seconds // 60} minutes" if long else "left by a run that died"
+                stuck.setdefault((str(day), how), []).append(job.ticker)
     if not days:
         return [ok("report jobs", "none yet")]
     keys = [key for day in days for key in lake.list(layout.job_prefix(day))]
@@ -106,10 +116,10 @@ def jobs(found: Settings, clock: Clock | None = None) -> Sequence[Finding]:
     return [
         warned(
             "report jobs",
-            f"{len(names)} of {day} in progress for over {STUCK.seconds // 60} minutes: {', '.join(names[:5])}",
+            f"{len(names)} of {day} {how}: {', '.join(names[:5])}",
             f"stocks retry dr --date {day}",
         )
-        for day, names in stuck.items()
+        for (day, how), names in stuck.items()
     ]
 
 

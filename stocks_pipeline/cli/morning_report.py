@@ -1,55 +1,27 @@
 """What a morning came to, counted from the lake and the instance: for `run`, `retry`, `precompute`, `status`, `demo`.
 
-What belongs here: facts about a stored morning, and what to do about them. What does not: printing (show_morning.py).
+What belongs here: facts about a stored morning, and what to do about them. What does not: one ticker (standings.py)
+and printing (show_morning.py).
 """
 
 import json
 import statistics
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli.mornings import GROUP
+from stocks_pipeline.cli.standings import NOT_BEGUN, Standing, blocks, standing_of
 from stocks_pipeline.storage import layout
-from stocks_pipeline.upstream.failures import FailureKind
 from stocks_pipeline.wording import counted
-
-NOT_BEGUN = "not begun"
-"""In place of a class: the data are there, and the report was never begun."""
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from stocks_pipeline.defs.dr.fetched import NoData
-    from stocks_pipeline.defs.dr.report_state import ReportState
-    from stocks_pipeline.domain.jobs import Job
     from stocks_pipeline.storage.lake import Lake
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where one ticker of a morning stands. `state`: written, failed, pending, in_work, no_data or not_begun."""
-
-    ticker: str
-    state: str
-    step: str = ""
-    """What it got stuck in: data or report."""
-    kind: str = ""
-    """The class of the failure."""
-    why: str = ""
-    tries: int = 0
-    older: bool = False
-    """It was asked for again, and the report of an earlier execution stands."""
-    rewrite: bool = False
-    """It was to be written anew, whatever answer is kept."""
-
-    @property
-    def final(self) -> bool:
-        """No other try will bring it: the vendor does not know the symbol, the model refuses the request."""
-        return self.kind == FailureKind.PERMANENT
 
 
 @dataclass
@@ -66,7 +38,7 @@ class MorningReport:
     in_work: int
     not_begun: int
     jobs: dict[str, int]
-    """The newest job of each ticker, by state."""
+    """The newest job of each ticker, by state; one that failed for want of data is counted as no data."""
     cost_usd: str | None
     """What the reports that are there did cost, those of earlier runs too."""
     step_seconds: dict[str, float]
@@ -127,7 +99,7 @@ class MorningReport:
         return [
             text
             for text, wrong in (
-                (f"{without} without data ({by_class(self.data_failed)})", without),
+                (f"{without} with no data ({by_class(self.data_failed)})", without),
                 (f"{sum(self.failed.values())} failed ({by_class(self.failed)})", reports and self.failed),
                 (f"{sum(waiting.values())} pending ({by_class(waiting)})", reports and waiting),
                 (f"{ready} not begun, with their data there", reports and ready),
@@ -142,10 +114,13 @@ class MorningReport:
         steps = []
         if self.in_work:
             steps.append(("wait, then look again", f"stocks status --date {self.date}"))
-        if self.failed or self.data_failed:
-            steps.append(("see who failed and why", f"stocks dead-letters --date {self.date}"))
+        waits = any(s.waits for s in self.standings)
+        if self.failed or self.data_failed or waits:
+            who = "waits" if not (self.failed or self.data_failed) else "failed or waits" if waits else "failed"
+            steps.append((f"see who {who} and why", f"stocks dead-letters --date {self.date}"))
+        steps += [(do, "stocks doctor") for do in blocks(self.standings)]
         again = f"stocks retry dr --date {self.date}"
-        if not all(s.final for s in self.troubled):
+        if any(not s.final for s in self.troubled if s.state != "in_work"):
             steps.append(("do what failed or is missing", again))
         elif NOT_BEGUN in self.pending:
             steps.append(("write the reports that were never begun", again))
@@ -159,11 +134,11 @@ def morning_report(
 ) -> MorningReport:
     """Count what is stored of these tickers' morning; without `failures`, not why data are missing."""
     from stocks_pipeline.defs.dr.fetched import why_no_data
-    from stocks_pipeline.defs.dr.job_book import newest_jobs
+    from stocks_pipeline.defs.dr.job_book import standing_jobs
     from stocks_pipeline.defs.dr.morning import damaged_data
     from stocks_pipeline.defs.dr.report_state import report_state
 
-    jobs = {name: job for name, job in newest_jobs(lake, day).items() if name in set(tickers)}
+    jobs = {name: job for name, job in standing_jobs(instance, lake, day).items() if name in set(tickers)}
     stored = {name for name in tickers if lake.exists(layout.ticker_data_key(day, name))}
     states = {name: report_state(lake, day, name, jobs.get(name)) for name in tickers}
     damaged = damaged_data(lake, day, [name for name in stored if states[name].state != "written"])
@@ -171,7 +146,7 @@ def morning_report(
     missing = [name for name in tickers if name not in stored]
     why = {**(why_no_data(instance, day, missing) if failures and missing else {}), **damaged}
     payloads = [state.payload for state in states.values() if state.payload is not None]
-    standings = [_standing(name, jobs.get(name), states[name], name in stored, why.get(name)) for name in tickers]
+    standings = [standing_of(name, jobs.get(name), states[name], name in stored, why.get(name)) for name in tickers]
 
     def kinds(state: str) -> dict[str, int]:
         return dict(Counter(s.kind for s in standings if s.state == state).most_common())
@@ -186,32 +161,13 @@ def morning_report(
         pending=kinds("pending"),
         in_work=sum(s.state == "in_work" for s in standings),
         not_begun=sum(s.state == "not_begun" for s in standings),
-        jobs=dict(Counter(job.status.value for job in jobs.values()).most_common()),
+        jobs=dict(Counter("no data" if j.lacked_data else j.status.value for j in jobs.values()).most_common()),
         cost_usd=_sum([payload["api_costs"]["usd"] for payload in payloads]),
         step_seconds=_medians([payload["timing_metrics"] for payload in payloads]),
         standings=standings,
         lake=lake.uri(f"{GROUP}/reports/{day}"),
         older=sum(s.older for s in standings),
     )
-
-
-def _standing(name: str, job: "Job | None", found: "ReportState", data: bool, why: "NoData | None") -> Standing:  # noqa: FBT001 - a fact
-    """What is told of the ticker: of one without data it is the data, also where its report was begun."""
-    from stocks_pipeline.defs.dr.fetched import NoData
-
-    if found.state == "written":
-        return Standing(name, "written", tries=found.tries)
-    anew = job is not None and job.rewrite
-    told = Standing(name, found.state, "report", found.kind, found.why, found.tries, found.older, anew)
-    if data and found.state != "none":
-        return told
-    if data:
-        return replace(told, state="pending", kind=NOT_BEGUN, why="its data are there")
-    if job is not None and job.error and why is None:
-        why = NoData("not fetched", job.error, job.attempts)
-    if why is not None:
-        return replace(told, state="no_data", step="data", kind=why.kind, why=why.why, tries=why.tries)
-    return told if found.state != "none" else Standing(name, "not_begun")
 
 
 def begun_mornings(instance: "dg.DagsterInstance", lake: "Lake") -> list[date]:

@@ -15,23 +15,27 @@ Day = Annotated[
     str | None,
     typer.Option("--date", metavar="D", help="The session or morning, 2025-12-05. Default: the newest one."),
 ]
+Begun = Annotated[
+    str | None,
+    typer.Option("--date", metavar="D", help="The session or morning, 2025-12-05. Default: the newest that was begun."),
+]
 Morning = Annotated[
     str | None,
     typer.Option("--date", metavar="D", help="The morning, 2025-12-05. Default: the newest since 05:00 in Bangkok."),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N of the list.")]
-Symbols = Annotated[str | None, typer.Option("--symbols", metavar="A,B", help="asx: only these: BHP,CBA")]
+Symbols = Annotated[str | None, typer.Option("--symbols", metavar="A,B", help="asx, us: only these: BHP,CBA")]
 Tickers = Annotated[
     str | None, typer.Option("--tickers", metavar="A,B", help="dr: only these, by either name: NVDA,DBS19")
 ]
 Refetch = Annotated[bool, typer.Option("--refetch", help="Fetch again what is stored and complete.")]
-Relist = Annotated[bool, typer.Option("--relist", help="asx: ask the exchange for its list again.")]
-Repin = Annotated[bool, typer.Option("--repin", help="asx: split the day into batches anew.")]
+Relist = Annotated[bool, typer.Option("--relist", help="asx, us: ask for the list again.")]
+Repin = Annotated[bool, typer.Option("--repin", help="asx, us: split the day into batches anew.")]
 ReuseLastGood = Annotated[
-    bool, typer.Option("--reuse-last-good", help="asx: without a list, use the newest stored one, marked.")
+    bool, typer.Option("--reuse-last-good", help="asx, us: without a list, use the newest stored one, marked.")
 ]
 LookbackDays = Annotated[
-    int | None, typer.Option("--lookback-days", min=0, max=3660, help="asx: days before the session to fetch too.")
+    int | None, typer.Option("--lookback-days", min=0, max=3660, help="asx, us: days before the session to fetch too.")
 ]
 NoReports = Annotated[bool, typer.Option("--no-reports", help="dr: fetch only, which costs nothing.")]
 Description = Annotated[

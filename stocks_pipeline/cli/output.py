@@ -33,6 +33,9 @@ class Exit(IntEnum):
 WIDE = 120
 """Columns of a table that goes into a file or a pipe, where nobody's window says how wide it may be."""
 
+LONGEST_REASON = 50
+"""Characters of a reason that the commands of the others stand in line with."""
+
 console = Console(width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True)
 
@@ -76,7 +79,7 @@ def new_table(title: str | None = None) -> Table:
 def print_next(lines: Sequence[tuple[str, str]], *, title: str = "Try next") -> None:
     """Things to do, as commands to copy."""
     console.print(f"\n[bold]{title}[/bold]")
-    width = max((len(text) for text, _ in lines), default=0)
+    width = max((len(text) for text, _ in lines if len(text) <= LONGEST_REASON), default=0)
     for text, line in lines:
         console.print(f"  {escape(text.ljust(width))}  [cyan]{escape(line)}[/cyan]", highlight=False, soft_wrap=True)
 

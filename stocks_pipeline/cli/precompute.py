@@ -11,7 +11,7 @@ from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.cooling import announce
 from stocks_pipeline.cli.desk import enter, open_instance
 from stocks_pipeline.cli.output import Exit, complain, fail, print_json
-from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out
+from stocks_pipeline.cli.run_morning import MorningOutcome, Plan, carry_out, require_key
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def run_precompute(found: "Settings", ask: "MorningAsk", source: str) -> Exit:
 
     if not SOURCE.fullmatch(source):
         fail(f"--source: {source!r}; valid: up to 40 letters, digits, dots, dashes, such as manual-test", Exit.USAGE)
+    require_key(found)
     ready, without = ready_tickers(found, ask)
     asked = [*ready, *without]
     rewrite = asked if ask.rewrite else ()

@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from stocks_pipeline.cli.cooling import wait_for
-from stocks_pipeline.cli.desk import open_instance
+from stocks_pipeline.cli.desk import open_instance, session_named
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, say
 from stocks_pipeline.cli.run import foreground, print_failures, stages_of, usable_lake
 from stocks_pipeline.wording import counted
@@ -53,26 +53,29 @@ class Chosen:
 
 def asset_named(name: str) -> "Market":
     """The market whose prices are to be retried, or a usage error listing what can be."""
+    from stocks_pipeline.cli.retry_morning import ASSETS
     from stocks_pipeline.definitions import MARKETS
 
     valid = {f"{market.name}/raw_prices": market for market in MARKETS.values()}
     if name not in valid:
         fail(
-            f"ASSET: {name!r} cannot be retried; valid: {', '.join(sorted(valid))}. "
+            f"ASSET: {name!r} cannot be retried; valid: {', '.join([*sorted(valid), *ASSETS])}. "
             "The other stages are one partition a day: `stocks run asx --date D` does what is missing of them",
             Exit.USAGE,
         )
     return valid[name]
 
 
-def retry_day(found: "Settings", market: "Market", day: date, *, pending: bool, as_json: bool) -> Exit:
-    """Retry the day's bad batches, merge again, print what was healed. Nothing to retry is well."""
+def retry_day(found: "Settings", market: "Market", day: date | None, *, pending: bool, as_json: bool) -> Exit:
+    """Retry the bad batches of the day, or of the newest that was split, merge again, print what was healed; nothing to
+    retry is well.
+    """
     from stocks_pipeline.cli.day_report import day_report
     from stocks_pipeline.defs.operations.dead_runs import reap
 
     with open_instance(found) as instance:
         lake = usable_lake(found)
-        _require_split(instance, market, day)
+        day = _split_day(instance, market, day)
         reap(instance)
         before = day_report(instance, market, lake, day)
         chosen = choose_batches(instance, market, before, pending=pending)
@@ -152,10 +155,11 @@ def exit_code(done: "DayResult", bad: Sequence[int], left: Sequence[int]) -> Exi
     return Exit.PARTIAL if left else Exit.OK
 
 
-def _require_split(instance: "dg.DagsterInstance", market: "Market", day: date) -> None:
+def _split_day(instance: "dg.DagsterInstance", market: "Market", day: date | None) -> date:
     from stocks_pipeline.defs.operations.standing import split_days
 
     days = split_days(instance, market)
+    day = day or (date.fromisoformat(days[-1]) if days else session_named(None, market))
     if day.isoformat() not in days:
         known = ", ".join(reversed(days[-DAYS_NAMED:])) or "none yet"
         fail(
@@ -163,6 +167,7 @@ def _require_split(instance: "dg.DagsterInstance", market: "Market", day: date) 
             f"Fetch it with: stocks run {market.name} --date {day}",
             Exit.USAGE,
         )
+    return day
 
 
 def _nothing(report: "DayReport", *, pending: bool, as_json: bool) -> Exit:

@@ -13,25 +13,29 @@ from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.cooling import wait_for
 from stocks_pipeline.cli.desk import open_instance
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, say
-from stocks_pipeline.cli.run_morning import Plan, carry_out, tell
+from stocks_pipeline.cli.run_morning import Plan, carry_out, require_key, tell
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
-    from stocks_pipeline.cli.morning_report import MorningReport, Standing
+    from stocks_pipeline.cli.morning_report import MorningReport
+    from stocks_pipeline.cli.standings import Standing
     from stocks_pipeline.settings import Settings
 
 ASSETS = (mornings.GROUP, f"{mornings.GROUP}/ticker_reports")
 
 
-def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) -> Exit:
-    """Retry what is missing of the morning and print what was healed. Nothing to retry is well."""
-    from stocks_pipeline.cli.morning_report import morning_report
+def retry_morning(found: "Settings", asset: str, day: date | None, *, as_json: bool) -> Exit:
+    """Retry what is missing of the morning, or of the newest that was begun, and print what was healed; nothing to
+    retry is well.
+    """
+    from stocks_pipeline.cli.morning_report import begun_mornings, morning_report
     from stocks_pipeline.cli.run import usable_lake
     from stocks_pipeline.defs.operations.dead_runs import reap
 
     with open_instance(found) as instance:
         lake = usable_lake(found)
         reap(instance)
+        day = day or next(reversed(begun_mornings(instance, lake)), None) or mornings.morning_named(None)
         active = [ticker.dr for ticker in mornings.followed(found) if ticker.active]
         before = morning_report(instance, lake, day, active)
         plan = plan_of(before, asset)
@@ -39,12 +43,7 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
             fail(f"--date: the morning of {day} was never begun; begin it with: stocks run dr --date {day}", Exit.USAGE)
         if not plan.asked:
             return _nothing(before, asset, as_json=as_json)
-        for vendor, tickers, per_second in (
-            ("yahoo", plan.fetch, found.yahoo_rate),
-            ("model", plan.write, found.llm.concurrency),
-        ):
-            if tickers:
-                wait_for(found, vendor, per_second, quiet=as_json)
+        _ready(found, plan, quiet=as_json)
         outcome = carry_out(found, instance, plan, quiet=as_json, triggered_by="stocks retry")
         after = morning_report(instance, lake, day, active)
     healed = [s.ticker for s in outcome.report.standings if s.state == "written"]
@@ -61,6 +60,16 @@ def retry_morning(found: "Settings", asset: str, day: date, *, as_json: bool) ->
     _say_given_up(after)
     say(after.headline(), style="bold")
     return outcome.code
+
+
+def _ready(found: "Settings", plan: Plan, *, quiet: bool) -> None:
+    """Whether the vendors that the plan needs will take its calls: a missing key ends it, a cool-down is waited for."""
+    if plan.write:
+        require_key(found)
+    vendors = ("yahoo", plan.fetch, found.yahoo_rate), ("model", plan.write, found.llm.concurrency)
+    for vendor, tickers, per_second in vendors:
+        if tickers:
+            wait_for(found, vendor, per_second, quiet=quiet)
 
 
 def plan_of(report: "MorningReport", asset: str) -> Plan:

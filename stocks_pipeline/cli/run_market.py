@@ -8,7 +8,7 @@ from typing import Any
 
 from stocks_pipeline.cli import desk, mornings
 from stocks_pipeline.cli.options import names
-from stocks_pipeline.cli.output import Exit
+from stocks_pipeline.cli.output import Exit, fail
 
 TRIGGERED_BY = "stocks run"
 
@@ -27,6 +27,8 @@ def run_market(  # noqa: PLR0913 - the options of the command
     found = desk.settings()
     exchange = "asx" if market == mornings.GROUP else market
     desk.refuse_strangers(market, {exchange: asx, mornings.GROUP: dr})
+    if dr["no-reports"] and dr["rewrite"]:
+        fail("--rewrite asks the model for reports anew, and --no-reports asks for none: give one of them", Exit.USAGE)
     if market == mornings.GROUP:
         from stocks_pipeline.cli.run_morning import run_morning
 

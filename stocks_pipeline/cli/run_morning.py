@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.cooling import announce
 from stocks_pipeline.cli.desk import open_instance
-from stocks_pipeline.cli.output import Exit, complain, print_json
+from stocks_pipeline.cli.output import Exit, complain, fail, print_json
+from stocks_pipeline.settings import SettingError
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
@@ -89,12 +90,24 @@ def morning_outcome(found: "Settings", ask: "MorningAsk", *, quiet: bool, trigge
     """Fetch, write, count."""
     asked = mornings.choose(mornings.followed(found), ask)
     write = asked if ask.reports else []
+    if write:
+        require_key(found)
     plan = Plan(ask.day, asked, asked, write, ask.refetch, write if ask.rewrite else (), tags=ask.tags())
     announce(found, "yahoo", found.yahoo_rate)
     if write:
         announce(found, "model", found.llm.concurrency)
     with open_instance(found) as instance:
         return carry_out(found, instance, plan, quiet=quiet, triggered_by=triggered_by)
+
+
+def require_key(found: "Settings") -> None:
+    """End the command, before anything is fetched, where the reports could not be written for want of a key."""
+    from stocks_pipeline.defs.paid_resources import llm_key
+
+    try:
+        llm_key(found)
+    except SettingError as error:
+        fail(f"{error}. Nothing was fetched; data alone need none: stocks run dr --no-reports", Exit.USAGE)
 
 
 def carry_out(

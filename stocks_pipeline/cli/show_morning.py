@@ -6,8 +6,9 @@ What belongs here: printing. What does not: counting (morning_report.py).
 from collections.abc import Sequence
 from decimal import Decimal
 
-from stocks_pipeline.cli.morning_report import MorningReport, Standing, by_class
+from stocks_pipeline.cli.morning_report import MorningReport, by_class
 from stocks_pipeline.cli.output import print_next, print_table, say
+from stocks_pipeline.cli.standings import Standing
 
 FIRST = 10
 SHOWN = 160
@@ -22,7 +23,7 @@ def print_morning(report: MorningReport, *, paid: str | None = None, seconds: st
     rows = {
         "tickers": f"{report.tickers:,}",
         "data stored": f"{report.data_stored} of {report.tickers}",
-        "without data": by_class(report.data_failed) or "none",
+        "no data": by_class(report.data_failed) or "none",
         **({} if report.data_only else _reports(report)),
         **({"not begun": str(report.not_begun)} if report.not_begun else {}),
         **({} if report.data_only else {"cost": cost if paid is None else f"{cost}; this run paid {dollars(paid)}"}),

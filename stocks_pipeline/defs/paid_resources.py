@@ -40,7 +40,7 @@ class NarratorResource:
         llm, clock = settings.llm, SystemClock()
         gateway = Narrator(
             base_url=llm.base_url if settings.base_url is None else f"{settings.base_url}/openrouter.ai/api/v1",
-            api_key=_llm_key(settings),
+            api_key=llm_key(settings),
             model=llm.model,
             temperature=llm.temperature,
             schema=response_format()["json_schema"]["schema"],
@@ -109,7 +109,7 @@ def _patience(settings: Settings) -> "RetryPolicy":
     return RetryPolicy(attempts=3, budget_s=settings.retry_budget_s, base_s=minute_s / 120, cool_down_s=minute_s / 12)
 
 
-def _llm_key(settings: Settings) -> str:
+def llm_key(settings: Settings) -> str:
     """The key of the model's service; the sandbox takes any.
 
     Raises:

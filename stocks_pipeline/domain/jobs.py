@@ -89,6 +89,12 @@ class Job:
     """To how many tickers its execution was limited."""
     description: str | None = None
     """Why it was asked for, in the words of whoever asked."""
+    tries: int = 0
+    """Calls that the failure took; 0: nobody was asked, or it does not say."""
+    next_step: str | None = None
+    """What the failure says a person should do."""
+    waits_until: datetime | None = None
+    """When what stopped the stage ends by itself, where it says so."""
 
     @classmethod
     def new(cls, ticker: str, execution_id: str, asked: Asked, now: datetime, *, rewrite: bool = False) -> "Job":
@@ -111,6 +117,7 @@ class Job:
         status = JobStatus.PENDING if self.status is JobStatus.IN_PROGRESS else self.status
         job = _moved(replace(self, status=status), JobStatus.IN_PROGRESS)
         cleared = replace(job, finished_at=None, error=None, error_class=None, lacked_data=False, result=None)
+        cleared = replace(cleared, tries=0, next_step=None, waits_until=None)
         return replace(cleared, started_at=now, attempts=self.attempts + 1)
 
     def completed(self, result: dict[str, Any], now: datetime) -> "Job":
@@ -126,6 +133,10 @@ class Job:
         """Pending again: nothing was wrong with this ticker, the whole stage had to stop (no budget, no key)."""
         return replace(_moved(self, JobStatus.PENDING), error=reason, error_class=error_class)
 
+    def explained(self, tries: int, next_step: str, until: datetime | None = None) -> "Job":
+        """With what its failure tells beside the reason."""
+        return replace(self, tries=tries, next_step=next_step, waits_until=until)
+
     def to_json(self) -> bytes:
         """The record as it is stored."""
         return json.dumps(asdict(self), default=_text, ensure_ascii=False, indent=1).encode()
@@ -139,7 +150,7 @@ class Job:
         """
         try:
             fields = json.loads(body)
-            times = {n: datetime.fromisoformat(fields[n]) for n in _TIMES if fields[n] is not None}
+            times = {n: datetime.fromisoformat(fields[n]) for n in _TIMES if fields.get(n) is not None}
             return cls(**{**fields, **times, "status": JobStatus(fields["status"])})
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a job record: {error}") from error
@@ -156,7 +167,7 @@ def _moved(job: Job, status: JobStatus) -> Job:
     return replace(job, status=status)
 
 
-_TIMES = ("created_at", "expires_at", "started_at", "finished_at")
+_TIMES = ("created_at", "expires_at", "started_at", "finished_at", "waits_until")
 
 
 def _text(value: object) -> str:

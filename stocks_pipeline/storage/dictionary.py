@@ -139,7 +139,7 @@ VIEWS: Final[dict[str, Any]] = {
             _field("total_tickers", pa.int32(), "Receipts whose reports were asked for"),
             _field("succeeded", pa.int32(), "Reports that are there"),
             _field("failed", pa.int32(), "Receipts whose newest try failed"),
-            _field("skipped", pa.int32(), "Receipts without data, or not begun"),
+            _field("skipped", pa.int32(), "Receipts with no data, pending or not begun"),
             _field("message", pa.string(), "The counts as a sentence"),
             _field("next_steps", pa.string(), "What to do about what is missing"),
             _field("by_ticker", pa.string(), "JSON: of each receipt its status, step, class and error"),

@@ -1,4 +1,4 @@
-"""The model that writes: one prompt in, one JSON answer out, no paid answer thrown away and none bought twice.
+"""The model that writes: one prompt in, one answer out, no paid answer thrown away and none bought twice.
 
 What belongs here: sending, the order in which an answer is kept, paid for and recorded, and knowing when to stop
 asking. What does not: the prompt (domain/reports/prompt.py), reading an answer (narrator_answers.py), how many calls
@@ -60,7 +60,7 @@ class Narrator:
         api_key: sent as a bearer token, shown nowhere.
         model: as the server names it.
         temperature: as the server takes it.
-        schema: JSON schema of the answer; sent as a strict response format and checked on arrival.
+        schema: JSON schema of the answer; sent as a strict response format. Who asked checks what came.
         clock: for back-off, budgets, the ledger's times.
         limiter: charged once a request, before it is sent.
         store: keeps raw answers.
@@ -181,9 +181,9 @@ class Narrator:
             _log.warning("%s: a kept answer cannot be read and is bought anew: %s", ask.subject, type(error).__name__)
             return None
         reply = read_reply(body, ask.subject, now=self._clock.now())
-        content = read_content(reply, self._schema, ask.subject)
+        content = read_content(reply, ask.subject)
         self._book(row, ask.worst_usd)
-        return Answer(content, reply.model, reply.usage, row.cost_usd, row.seconds, row.call_id, ask.key, reused=True)
+        return Answer.of(content, reply, row, ask.key, reused=True)
 
     def _ask_for_leave(self, *, attempts: int, stop: threading.Event | None = None) -> None:
         call(
@@ -214,7 +214,7 @@ class Narrator:
             body = self._wire.send(ask.messages, ask.subject, timeout_s)
             reply = read_reply(body, ask.subject, now=self._clock.now())
             row = self._priced(row, reply)
-            content = read_content(reply, self._schema, ask.subject)
+            content = read_content(reply, ask.subject)
         except UpstreamError as error:
             row = replace(row, seconds=self._clock.monotonic() - began, kind=error.kind.value)
             if reply is None and may_be_billed(error):
@@ -226,7 +226,7 @@ class Narrator:
             self._store.put(ask.key, pack(row, body))
         finally:  # paid for, whether it could be kept or not
             self._book(row, ask.worst_usd)
-        return Answer(content, reply.model, reply.usage, row.cost_usd, row.seconds, row.call_id, ask.key)
+        return Answer.of(content, reply, row, ask.key)
 
     def _priced(self, row: LlmCall, reply: Reply) -> LlmCall:
         """The row with the tokens and the cost that the vendor says, or that the price table makes of its tokens."""

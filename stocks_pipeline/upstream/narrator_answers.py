@@ -1,7 +1,8 @@
 """One answer of a chat-completions server, read: the model's JSON and what it cost, or which failure it is.
 
 What belongs here: bodies and statuses of OpenAI-compatible servers, OpenRouter's own among them. What does not: sending
-(narrator.py) and whether a text is true (domain/reports/verifier.py). Numbers stay Decimal: money is never a float.
+(narrator.py), whether an answer has the shape that was asked for (domain/reports/answer.py) and whether a text is true
+(domain/reports/verifier.py). Numbers stay Decimal: money is never a float.
 Formats: recorded answers of 2026; openrouter.ai/docs/errors: once the model has started, an error comes with HTTP 200.
 """
 
@@ -22,14 +23,6 @@ _FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 _ERRORS_START = 400
 
 
-class CutShortError(UpstreamError):
-    """An answer that ended where it was as long as it may be."""
-
-    @property
-    def next_step(self) -> str:
-        return "The answer did not fit STOCKS_LLM_MAX_TOKENS: raise it, then retry."
-
-
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens, and US dollars where the vendor says them."""
@@ -46,6 +39,11 @@ class Reply:
     model: str
     usage: Usage | None
     choice: Mapping[str, Any] | None
+
+    @property
+    def cut(self) -> bool:
+        """The model had more to say than it may."""
+        return self.choice is not None and self.choice.get("finish_reason") == "length"
 
 
 def read_reply(body: bytes, subject: str, *, now: datetime) -> Reply:
@@ -69,12 +67,14 @@ def read_reply(body: bytes, subject: str, *, now: datetime) -> Reply:
     return Reply(str(found.get("model") or ""), _usage(found.get("usage")), choice)
 
 
-def read_content(reply: Reply, schema: Mapping[str, Any], subject: str) -> dict[str, Any]:
-    """What the model wrote, as the schema wants it.
+def read_content(reply: Reply, subject: str) -> Any:
+    """What the model wrote: its JSON, or the text where it is none or cut short.
+
+    It was asked and has answered, so the very same question again would buy the same fault: whatever is wrong with the
+    shape is for the caller to tell the model.
 
     Raises:
-        UpstreamError: MALFORMED where another try may help (no choice, cut short, no JSON, not the schema's shape),
-            PERMANENT where the model or its filter declines.
+        UpstreamError: MALFORMED where nothing was written, PERMANENT where the model or its filter declines.
     """
     if reply.choice is None:
         raise _malformed(subject, "an answer without any choice")
@@ -85,21 +85,16 @@ def read_content(reply: Reply, schema: Mapping[str, Any], subject: str) -> dict[
     if message.get("refusal") or finish == "content_filter":
         said = message.get("refusal") or "its filter removed the answer"
         raise UpstreamError(FailureKind.PERMANENT, UPSTREAM, subject, f"the model declines: {said}", _OK)
-    if finish == "length":
-        said = "the answer is cut short (finish_reason length): it needs more tokens than allowed"
-        raise CutShortError(FailureKind.MALFORMED, UPSTREAM, subject, said, _OK)
     text = message.get("content")
+    if reply.cut:
+        return text if isinstance(text, str) else ""
     if not isinstance(text, str) or not text.strip():
         raise _malformed(subject, "an answer without any text")
     fenced = _FENCE.match(text)
     try:
-        content = json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(subject, f"the answer is no JSON: {error}") from error
-    wrong = schema_error(content, schema)
-    if wrong or not isinstance(content, dict):
-        raise _malformed(subject, f"the answer does not fit the schema: {wrong or 'no object'}")
-    return content
+        return json.loads(fenced[1] if fenced else text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def error_of(
@@ -179,51 +174,3 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def _malformed(subject: str, message: str) -> UpstreamError:
     return UpstreamError(FailureKind.MALFORMED, UPSTREAM, subject, message, _OK)
-
-
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "object": dict, "array": list, "string": str, "null": type(None), "boolean": bool, "integer": int,
-    "number": (int, float),
-}  # fmt: skip
-
-
-def schema_error(value: object, schema: Mapping[str, Any], at: str = "answer") -> str | None:
-    """Where a value first departs from a JSON schema; None where it fits.
-
-    Knows what strict output schemas are made of: type, enum, properties, required, additionalProperties (false), items,
-    anyOf, minItems, maxItems, minLength, maxLength. Other keywords are not looked at.
-    """
-    if "anyOf" in schema:
-        wrong = [schema_error(value, option, at) for option in schema["anyOf"]]
-        return None if None in wrong else wrong[0]
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if kinds and not any(_is_type(value, kind) for kind in kinds):
-        return f"{at} must be {' or '.join(kinds)}, not {type(value).__name__}"
-    if "enum" in schema and value not in schema["enum"]:
-        return f"{at} must be one of {', '.join(map(str, schema['enum']))}"
-    if isinstance(value, dict):
-        return _object_error(value, schema, at)
-    size = len(value) if isinstance(value, list | str) else 0
-    least, most = ("minItems", "maxItems") if isinstance(value, list) else ("minLength", "maxLength")
-    if isinstance(value, list | str) and not schema.get(least, 0) <= size <= schema.get(most, size):
-        return f"{at} has {size} {'items' if isinstance(value, list) else 'characters'}"
-    found = (schema_error(item, schema.get("items", {}), f"{at}[{n}]") for n, item in enumerate(value)) \
-        if isinstance(value, list) else ()  # fmt: skip
-    return next((wrong for wrong in found if wrong), None)
-
-
-def _is_type(value: object, kind: str) -> bool:
-    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
-
-
-def _object_error(value: dict[str, Any], schema: Mapping[str, Any], at: str) -> str | None:
-    properties = schema.get("properties", {})
-    missing = [name for name in schema.get("required", ()) if name not in value]
-    if missing:
-        return f"{at} lacks {', '.join(missing)}"
-    extra = sorted(set(value) - set(properties))
-    if extra and schema.get("additionalProperties") is False:
-        return f"{at} has {', '.join(extra)[:100]} besides"
-    found = (schema_error(value[name], part, f"{at}.{name}") for name, part in properties.items() if name in value)
-    return next((wrong for wrong in found if wrong), None)

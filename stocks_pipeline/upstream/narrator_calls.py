@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from stocks_pipeline.upstream.narrator_answers import Usage
+from stocks_pipeline.upstream.narrator_answers import Reply, Usage
 
 
 class AnswerStore(Protocol):
@@ -48,9 +48,11 @@ class LlmCall:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model wrote. `reused`: it was paid for by an earlier call, whose ids, cost and seconds these are."""
+    """What the model wrote, of whatever shape. `reused`: it was paid for by an earlier call, whose ids, cost and
+    seconds these are. `cut`: it is not the whole, since it was to become longer than it may.
+    """
 
-    content: dict[str, Any]
+    content: Any
     model: str
     usage: Usage | None
     cost_usd: Decimal | None
@@ -58,6 +60,12 @@ class Answer:
     call_id: str
     key: str
     reused: bool = False
+    cut: bool = False
+
+    @classmethod
+    def of(cls, content: Any, reply: Reply, row: LlmCall, key: str, *, reused: bool = False) -> "Answer":
+        """What a call brought, or the earlier one of `row`."""
+        return cls(content, reply.model, reply.usage, row.cost_usd, row.seconds, row.call_id, key, reused, reply.cut)
 
 
 def pack(row: LlmCall, body: bytes) -> bytes:

@@ -60,7 +60,6 @@ class Stage:
 
     def _end(self, error: UpstreamError) -> None:
         if self._verdict is None:
-            said = (
-                f"pending, not asked or not again: {error.subject or 'a call'} failed before it with: {error.message}"
-            )
+            whose = {"": "a call", "key": "the key"}.get(error.subject, error.subject)
+            said = f"not written: {whose} was refused before it: {error.message}"
             self._verdict = replace(error, message=said)

@@ -92,7 +92,7 @@ def test_help_of_each_command_teaches(stocks: Callable[..., tuple[int, str, str]
         (["retry", "asx/symbols", "--date", DAY], "ASSET", "asx/raw_prices"),
         (["retry", "asx/raw_prices", "--date", "nonsense"], "--date", "2025-12-05"),
         (["retry", "asx/raw_prices", "--date", DAY], "--date", "stocks run asx --date 2025-12-05"),
-        (["retry", "asx/raw_prices"], "--date", ""),
+        (["retry", "asx/raw_prices"], "--date", "was never split"),
         (["status", "--last", "0"], "--last", "greater than or equal to 1"),
         (["status", "--date", "2025-12-07"], "--date", "2025-12-06 is the one before it"),
         (["sql", "DROP VIEW daily_prices"], "DROP", "SELECT"),

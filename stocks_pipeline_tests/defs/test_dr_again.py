@@ -14,7 +14,7 @@ from stocks_pipeline.defs.dr.summary import summarise
 from stocks_pipeline.domain.jobs import JobStatus
 from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.storage import layout
-from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
+from stocks_pipeline.upstream.failures import MODEL_STEP, FailureKind, UpstreamError
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, LIST, MorningDesk, down, morning, waves
 
 __all__ = ["morning"]
@@ -123,12 +123,19 @@ def test_a_rewrite_that_failed_is_no_success_and_a_retry_takes_it_up(morning: Mo
     assert summary_of(morning)["status"] == "completed"
 
 
-def test_what_only_waits_is_no_dead_letter(morning: MorningDesk) -> None:
-    """Everything put back: the next step is to do it again, not to look at failures that there are none of."""
+def test_what_only_waits_says_what_it_waits_for(morning: MorningDesk) -> None:
+    """Everything put back: what to mend comes before the command that would meet the same again."""
     morning.fetch()
     refused(morning, *ACTIVE, kind=FailureKind.QUOTA_DAY)
     morning.write()
-    assert summary_of(morning)["next"] == f"stocks retry dr --date {DAY}"
+    step = MODEL_STEP[FailureKind.QUOTA_DAY]
+    look, again = f"stocks dead-letters --date {DAY}", f"stocks retry dr --date {DAY}"
+    assert summary_of(morning)["next"] == f"{look}; {step.rstrip('.')}; {again}"
+    assert report_of(morning).next_steps() == [
+        ("see who waits and why", look),
+        (step, "stocks doctor"),
+        ("do what failed or is missing", again),
+    ]
 
 
 def test_records_that_wait_for_nothing_are_closed_by_the_report(morning: MorningDesk) -> None:

@@ -55,21 +55,27 @@ def test_completed_is_the_end(book: JobBook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("error", "kind", "said", "tries"),
     [
-        (down("DBS19", FailureKind.RATE), "rate"),
-        (LakeError("disk full"), "transient"),
-        (ValueError("ours"), "bug"),
+        (down("DBS19", FailureKind.RATE), "rate", "model DBS19: 503: try later", 3),
+        (down("DBS19", FailureKind.MALFORMED, "long " * 99), "malformed", "model DBS19: long long", 3),
+        (LakeError("disk full"), "transient", "disk full", 1),
+        (ValueError("ours"), "bug", "ours", 0),
     ],
 )
-def test_a_failure_keeps_its_class_and_words(book: JobBook, error: Exception, kind: str) -> None:
-    """B37: verbatim, with the class; it is a dead letter until a retry completes it."""
+def test_a_failure_keeps_its_class_and_words(book: JobBook, error: Exception, kind: str, said: str, tries: int) -> None:
+    """B37: its words, and as fields of their own the class, the calls and the next step, however long the words are; it
+    is a dead letter until a retry completes it.
+    """
     book.open(["DBS19"])
     book.start("DBS19")
     book.fail("DBS19", error)
     (dead,) = failed_jobs(book.lake, DAY)
-    assert (dead.error_class, dead.error) == (kind, str(error))
-    assert book.start("DBS19").error is None
+    assert (dead.error_class, dead.tries, bool(dead.next_step)) == (kind, tries, kind != "bug")
+    assert (dead.error or "").startswith(said)
+    assert "tries]" not in (dead.error or "")
+    again = book.start("DBS19")
+    assert (again.error, again.tries, again.next_step) == (None, 0, None)
     book.complete("DBS19", {})
     assert failed_jobs(book.lake, DAY) == []
 

@@ -429,7 +429,7 @@ def test_who_waited_when_the_day_s_allowance_ended_is_pending_for_that_reason(de
     assert {name: (job.status, job.error_class) for name, job in jobs.items()} == dict.fromkeys(
         ACTIVE, (JobStatus.PENDING, FailureKind.QUOTA_DAY.value)
     )
-    assert "not tried, DBS19 was refused before it: the day's cap is reached" in (jobs["NVDA19"].error or "")
+    assert "not written: DBS19 was refused before it: the day's cap is reached" in (jobs["NVDA19"].error or "")
 
 
 def wait_for(stop: threading.Event | None) -> None:

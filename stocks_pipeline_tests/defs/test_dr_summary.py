@@ -27,7 +27,7 @@ STATES = {
     "report": ("success", ""),
     "failed": ("failed", "malformed"),
     "failed after a report": ("failed", "malformed"),
-    "failed without data": ("failed", "permanent"),
+    "failed without data": ("skipped", "permanent"),
     "put back": ("skipped", "auth"),
     "put back after a report": ("skipped", "auth"),
     "not tried after a report": ("skipped", "not tried"),
@@ -36,7 +36,7 @@ STATES = {
     "data only": ("skipped", "not begun"),
     "damaged data": ("skipped", "damaged"),
     "fetch failed": ("skipped", "transient"),
-    "nothing": ("skipped", "no data"),
+    "nothing": ("skipped", "not fetched"),
 }
 """What a ticker can be found in -> status and class in the summary."""
 WITHOUT_DATA = {"failed without data": NoData("permanent", "404", 1), "fetch failed": NoData("transient", "503", 3)}
@@ -108,6 +108,7 @@ def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
         assert found.total_tickers == sum(counts) == 3
         assert found.status == ("completed" if counts[0] == 3 else "incomplete" if counts[0] else "failed")
         assert f"{counts[0]} of 3" in found.message
+        assert found.no_data == sum(state in {"nothing", *WITHOUT_DATA} for state in states)
         for state, entry in zip(states, found.by_ticker.values(), strict=True):
             if state in WITHOUT_DATA:
                 assert (entry["step"], entry["error"]) == ("data", WITHOUT_DATA[state].why)
@@ -163,7 +164,7 @@ def test_a_ticker_whose_fetch_failed_is_told_with_the_fetchs_own_words(morning: 
     stored = json.loads(morning.lake.read(layout.precompute_summary_key(DAY)))
     told = {"status": "skipped", "step": "data", "class": "permanent", "error": "404: no such"}
     assert stored["by_ticker"]["DBS19"] == told
-    assert stored["message"] == "2 of 3 reports are there; 1 without data (1 permanent)."
+    assert stored["message"] == "2 of 3 reports are there; 1 with no data (1 permanent)."
     assert stored["next_steps"] == f"stocks dead-letters --date {DAY}"
     (check,) = done.get_asset_check_evaluations()
     assert (check.passed, check.description) == (False, stored["message"])

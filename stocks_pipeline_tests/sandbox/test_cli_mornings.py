@@ -145,12 +145,11 @@ def test_a_morning_breaks_is_seen_and_is_healed(cli: Cli) -> None:
     assert sum(ran["failed"].values()) == 1
 
     code, dead = cli.json("dead-letters", "--json")
-    steps = {
-        row["ticker"]: (row["step"], row["tries"] > 0, bool(row["why"]), bool(row["do"])) for row in dead["failed"]
-    }
+    rows = [*dead["failed"], *dead["no_data"]]
+    steps = {row["ticker"]: (row["step"], row["tries"] > 0, bool(row["why"]), bool(row["do"])) for row in rows}
     assert (code, steps) == (0, {"SIA19": ("data", True, True, True), "VENTURE19": ("report", True, True, True)})
     code, out, _ = cli.run("dead-letters", "--date", str(DAY), "--limit", "1")
-    assert (code, "2 failed" in out, "1 of 2" in out, "stocks retry dr" in out) == (0, True, True, True)
+    assert (code, "1 failed, 1 with no data." in out, "stocks retry dr" in out) == (0, True, True)
     _, seen = cli.json("status", "--date", str(DAY), "--json")
     assert seen["mornings"][0]["next"] == [
         f"stocks dead-letters --date {DAY}",
@@ -170,6 +169,78 @@ def test_a_morning_breaks_is_seen_and_is_healed(cli: Cli) -> None:
     code, nothing = cli.json("retry", "dr", "--date", str(DAY), "--json")
     assert (code, nothing["asked"], nothing["exit"]) == (0, [], "ok")
     assert cli.json("dead-letters", "--json")[1]["failed"] == []
+
+
+def test_a_retry_without_a_date_is_of_the_newest_morning(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest that was begun; live without a key it ends before anybody is asked (B08), and then goes on."""
+    assert cli.run("run", "dr", "--date", str(DAY), "--limit", "2", "--no-reports")[0] == 0
+    with monkeypatch.context() as live:
+        live.setenv("STOCKS_UPSTREAM", "live")
+        live.delenv("STOCKS_SANDBOX_URL")
+        code, out, said = cli.run("retry", "dr")
+        assert (code, out, said.startswith("stocks: STOCKS_LLM_API_KEY is not set")) == (2, "", True)
+    code, healed = cli.json("retry", "dr", "--json")
+    assert (code, healed["date"], healed["healed"]) == (0, str(DAY), ["SIA19", "STEG19"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "until"),
+    [
+        ("401", "Check STOCKS_LLM_API_KEY", "the key is taken"),
+        ("402", "or add credit", "there is credit again"),
+        ("day_cap", "or add credit", "UTC"),
+        ("", "raise STOCKS_LLM_BUDGET_USD", " 00:00 UTC"),
+    ],
+)
+def test_what_stopped_the_stage_is_told_before_the_retry(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, fault: str, step: str, until: str
+) -> None:
+    """A refused key, no credit, the vendor's or our own cap: run, status, dead letters and summary say what to mend."""
+    if fault:
+        cli.world.fault(fault, **({"endpoint": "chat"} if fault == "day_cap" else {}))
+    else:
+        monkeypatch.setenv("STOCKS_LLM_BUDGET_USD", "0")
+    _, ran, _ = cli.run("run", "dr", "--date", str(DAY), "--limit", "2")
+    _, seen, _ = cli.run("status", "--date", str(DAY))
+    _, dead, _ = cli.run("dead-letters")
+    for out in (ran, seen, dead):
+        told = out.split("What to do\n")[1]
+        assert step in told
+        assert told.index(step) < told.index("stocks retry dr")
+    assert f"DR morning {DAY}: 2 pending." in dead
+    waiting = cli.json("dead-letters", "--json")[1]
+    assert (waiting["total"], waiting["waiting"], waiting["failed"]) == (0, 2, [])
+    for row in waiting["pending"]:
+        assert (step in row["do"], row["until"].endswith(until)) == (True, True)
+    summary = json.loads(open_lake(cli.env["STOCKS_LAKE"]).read(f"dr/summaries/{DAY}.json"))
+    assert step in summary["next_steps"]
+
+
+def test_a_failure_of_the_model_is_advised_as_the_model_s(cli: Cli) -> None:
+    """Declined, cut short, refused by the verifier: each with its calls and what helps, none as a vendor's symbol."""
+    for fault, ticker in (("refusal", "SIA19"), ("truncated", "STEG19"), ("injected_by_news", "VENTURE19")):
+        cli.world.fault(fault, symbols=[ticker], endpoint="chat")
+    assert cli.run("run", "dr", "--date", str(DAY), "--limit", "3")[0] == 1
+    told = {r["ticker"]: (r["tries"], r["do"], r["why"]) for r in cli.json("dead-letters", "--json")[1]["failed"]}
+    assert {name: tries for name, (tries, _, _) in told.items()} == {"SIA19": 1, "STEG19": 2, "VENTURE19": 2}
+    assert "STOCKS_LLM_MODEL" in told["SIA19"][1]
+    assert "STOCKS_LLM_MAX_TOKENS" in told["STEG19"][1]
+    assert "STOCKS_LLM_MAX_TOKENS" in told["STEG19"][2]
+    assert "STOCKS_LLM_MODEL" in told["VENTURE19"][1]
+    assert not any(re.search("symbol|format", do) for _, do, _ in told.values())
+
+
+def test_tickers_with_no_data_are_counted_alike_everywhere(cli: Cli) -> None:
+    """Run, dead letters, jobs and summary: no data, and nobody's failed report."""
+    cli.world.fault("unknown", symbols=["C6L.SI", "S63.SI"])
+    _, ran = cli.json("run", "dr", "--date", str(DAY), "--limit", "3", "--json")
+    assert (ran["data_failed"], ran["failed"], ran["jobs"]) == ({"permanent": 2}, {}, {"no data": 2, "completed": 1})
+    dead = cli.json("dead-letters", "--json")[1]
+    assert ([row["ticker"] for row in dead["no_data"]], dead["failed"]) == (["SIA19", "STEG19"], [])
+    assert "2 with no data." in cli.run("dead-letters")[1]
+    summary = json.loads(open_lake(cli.env["STOCKS_LAKE"]).read(f"dr/summaries/{DAY}.json"))
+    assert (summary["failed"], summary["skipped"], summary["no_data"]) == (0, 2, 2)
+    assert summary["message"].startswith("1 of 3 reports that were asked for are there; 2 with no data (2 permanent)")
 
 
 def test_the_demo_of_a_morning_ends_with_a_report_to_read(

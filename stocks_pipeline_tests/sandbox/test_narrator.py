@@ -213,9 +213,7 @@ def test_a_kept_answer_that_cannot_be_read_is_bought_anew(sandbox: SandboxServer
         ("html", {"endpoint": "chat"}, FailureKind.MALFORMED, 3, 0),
         ("malformed", {"endpoint": "chat"}, FailureKind.MALFORMED, 3, 3),
         ("empty_choices", {}, FailureKind.MALFORMED, 3, 0),
-        ("truncated", {"endpoint": "chat"}, FailureKind.MALFORMED, 3, 3),
         ("refusal", {}, FailureKind.PERMANENT, 1, 1),
-        ("missing_section", {}, FailureKind.MALFORMED, 3, 3),
         ("401", {"endpoint": "chat"}, FailureKind.AUTH, 2, 0),
     ],
 )
@@ -232,7 +230,6 @@ def test_each_failure_has_its_class_its_tries_and_its_price(  # noqa: PLR0917 - 
     if fault != "malformed":  # a body cut in the middle tells no cost
         assert desk.ledger() == invoice(sandbox)
     assert not re.search("symbol|the day|format", error.next_step)
-    assert ("STOCKS_LLM_MAX_TOKENS" in error.next_step) == (fault == "truncated")
     if kind in {FailureKind.QUOTA_DAY, FailureKind.AUTH}:
         assert (desk.failure("DBS19").kind, desk.failure("DBS19").attempts) == (kind, 0)
     else:
@@ -240,13 +237,25 @@ def test_each_failure_has_its_class_its_tries_and_its_price(  # noqa: PLR0917 - 
 
 
 def test_what_passes_is_tried_again(sandbox: SandboxServer, desk: Desk) -> None:
-    """Two bad answers, then a good one; the bad ones that were billed are in the books."""
-    sandbox.fault("truncated", endpoint="chat", count=1)
+    """Two bad answers, then a good one; the bad one that was billed is in the books, at an unknown price."""
+    sandbox.fault("malformed", endpoint="chat", count=1)
     sandbox.fault("error_in_200", after=1, count=1)
     assert desk.write().content["stance"]
     assert [row.outcome for row in desk.rows.values()] == ["failed", "failed", "answered"]
-    assert invoice(sandbox) == desk.ledger()
+    assert [row.cost_usd is None for row in desk.rows.values()] == [True, False, False]
     assert invoice(sandbox)[0] == 2
+
+
+@pytest.mark.parametrize(("fault", "cut"), [("truncated", True), ("missing_section", False)])
+def test_the_same_fault_is_not_bought_again(sandbox: SandboxServer, desk: Desk, fault: str, *, cut: bool) -> None:
+    """Cut short or of another shape: one call, in every book, and the answer is kept for who asked to judge."""
+    sandbox.fault(fault, endpoint="chat", symbols=["NVDA19"])
+    answer = desk.write()
+    assert (answer.cut, answer.reused) == (cut, False)
+    assert "momentum_and_volume" not in answer.content
+    again = desk.write()
+    assert (again.content, again.cut, again.reused) == (answer.content, cut, True)
+    assert invoice(sandbox) == desk.ledger() == (1, answer.cost_usd)
 
 
 def test_a_refused_key_ends_everyone_with_few_calls_and_is_shown_nowhere(

@@ -1,5 +1,6 @@
 """Job records: complete from the start, legal steps only, the same after a round trip."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,6 +42,12 @@ def test_a_job_whose_stage_had_to_stop_is_pending_again() -> None:
         Job.new("NVDA19", "x", Asked("manual"), NOW).started(NOW).put_back("the day's budget is spent", "quota_day")
     )
     assert (waiting.status, waiting.error_class) == (JobStatus.PENDING, "quota_day")
+    told = waiting.explained(2, "Wait.", NOW)
+    assert Job.from_json(told.to_json()) == told
+    older = json.loads(waiting.to_json())
+    for name in ("tries", "next_step", "waits_until"):
+        del older[name]
+    assert Job.from_json(json.dumps(older).encode()) == waiting
     assert waiting.started(NOW).status is JobStatus.IN_PROGRESS
 
 

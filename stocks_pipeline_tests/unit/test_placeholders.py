@@ -181,6 +181,23 @@ def test_every_fault_is_listed_with_its_place() -> None:
     assert all(flaw.why and len(flaw.text) <= 80 for flaw in flaws)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It rose 2.5% in a year that was calm for all of its peers.", "It rose 2.5% in a year that was…"),
+        (
+            "After a long and quiet year the price went from {close} to 141,20 USD.",
+            "…rice went from {…} to 141,20 USD.",
+        ),
+        ("It has twenty-one\u200b reasons to fall.", "It has twenty-one reasons to fall."),
+    ],
+)
+def test_a_number_is_quoted_whole_with_the_words_around_it(text: str, shown: str) -> None:
+    """So that its writer, and a person, find it; nothing that cannot be seen is quoted."""
+    _, flaws = inject(draft(price_and_trend=text), sheet())
+    assert shown in [flaw.text for flaw in flaws if flaw.kind == "number"]
+
+
 def test_thai_prose() -> None:
     """Thai letters stand in a Thai report only; Thai digits, number words and units are refused, look-alikes pass."""
     good = "ราคาปิด {close} สามารถ สัมพันธ์ กับ หุ้นสามัญ"

@@ -104,7 +104,7 @@ def test_a_correction_shows_the_answer_and_what_is_wrong() -> None:
     assert mended[:2] == asked
     assert json.loads(mended[2]["content"]) == ANSWER
     assert mended[2]["role"] == "assistant"
-    assert '- number: "3 \\"reasons\\"\\nclose: 1": no digits' in mended[3]["content"]
+    assert '- number in risks[0]: "3 \\"reasons\\"\\nclose: 1": no digits' in mended[3]["content"]
 
 
 def test_a_correction_is_bounded() -> None:

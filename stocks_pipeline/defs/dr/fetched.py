@@ -25,6 +25,9 @@ DAMAGED = "damaged"
 LOOK_BACK = 50
 """Fetch runs that are searched, of the job and of those by hand each."""
 
+NOT_FETCHED = "not fetched"
+"""In place of a class: nobody asked the vendor for it to the end."""
+
 _PARTITIONS = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _CELL = re.compile(r"((?:\\.|[^\\|])*)\|")
 """A cell of a Markdown row and the bar that ends it."""
@@ -32,11 +35,12 @@ _CELL = re.compile(r"((?:\\.|[^\\|])*)\|")
 
 @dataclass(frozen=True)
 class NoData:
-    """Why a ticker has no data: the class of the failure, the vendor's own words, and the tries it took."""
+    """Why a ticker has no data: the class of the failure, the vendor's own words, the tries it took, what to do."""
 
     kind: str
     why: str
     tries: int = 0
+    do: str = ""
 
 
 class NoDataError(UpstreamError):
@@ -82,7 +86,7 @@ def why_no_data(instance: dg.DagsterInstance, day: date, tickers: Sequence[str])
         if min(days) <= day <= max(days):
             found = {**_told_by(instance, run.run_id, day), **found}  # newest first: what it said stays
     for name in _red(instance, day, [name for name in tickers if name not in found]):
-        found[name] = NoData("not fetched", "the run that was to fetch it ended before")
+        found[name] = NoData(NOT_FETCHED, "the run that was to fetch it ended before")
     return {name: found[name] for name in tickers if name in found}
 
 
@@ -112,8 +116,8 @@ def _told_by(instance: dg.DagsterInstance, run_id: str, day: date) -> dict[str, 
         for line in str(table.value).splitlines() if table else []:
             cells = [_plain(cell) for cell in _CELL.findall(line[1:])]
             if cells and cells[0].startswith(f"{day}|"):
-                _, kind, why, tries, _ = cells
-                told[parse_ticker_key(cells[0])[1]] = NoData(kind, why, int(tries))
+                _, kind, why, tries, do = cells
+                told[parse_ticker_key(cells[0])[1]] = NoData(kind, why, int(tries), do)
     return told
 
 

@@ -6,7 +6,7 @@ What belongs here: reading and writing records. What does not: which step is leg
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -22,6 +22,9 @@ from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, redact
 
 SUPERSEDED = "superseded"
 """In place of a class: a later execution wrote the report that this one was to write."""
+DIED = "died"
+"""In place of a class: the run that was at work on it is dead."""
+LEFT = "its run died before the report was stored"
 _ID = 8  # characters of a run's id in an execution's
 _ROOT = "dagster/root_run_id"
 _ACTIVE = [
@@ -76,11 +79,16 @@ class JobBook:
         known = error if isinstance(error, UpstreamError) else lake_failure(error)
         kind = known.kind.value if known else "bug"
         lacked = isinstance(error, MissingDataError)
-        return self._save(self.get(ticker).failed(redact(str(error)), kind, self.clock.now(), lacked_data=lacked))
+        failed = self.get(ticker).failed(_said(error), kind, self.clock.now(), lacked_data=lacked)
+        return self._save(failed.explained(known.attempts, known.next_step) if known else failed)
 
     def put_back(self, ticker: str, error: UpstreamError) -> Job:
         """Pending again, with the reason why the stage stopped."""
-        return self._save(self.get(ticker).put_back(str(error), error.kind.value))
+        after = None if error.retry_after_s is None else timedelta(seconds=error.retry_after_s)
+        waits = self.get(ticker).put_back(_said(error), error.kind.value)
+        return self._save(
+            waits.explained(error.attempts, error.next_step, None if after is None else self.clock.now() + after)
+        )
 
     def get(self, ticker: str) -> Job:
         """The ticker's record. Raises KeyMissing for one that was never opened."""
@@ -105,6 +113,13 @@ def asked_of(run: dg.DagsterRun, config: ReportsConfig) -> Asked:
         config.limit or (int(limit) if limit.isdecimal() else None),
         config.description or (None if description_fault(said) else said),
     )
+
+
+def _said(error: Exception) -> str:
+    """The failure without its class and calls: those are fields of their own."""
+    if not isinstance(error, UpstreamError):
+        return redact(str(error))
+    return f"{f'{error.upstream} {error.subject}'.strip()}: {error.message}"
 
 
 def execution_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
@@ -176,6 +191,25 @@ def newest_jobs(lake: Lake, day: date) -> dict[str, Job]:
         if job.ticker not in newest or job.created_at >= newest[job.ticker].created_at:
             newest[job.ticker] = job
     return newest
+
+
+def standing_jobs(instance: dg.DagsterInstance, lake: Lake, day: date) -> dict[str, Job]:
+    """The newest record of each ticker as things stand: what a dead run left in progress waits for the next one."""
+    jobs = newest_jobs(lake, day)
+    if all(job.status is not JobStatus.IN_PROGRESS for job in jobs.values()):
+        return jobs
+    from stocks_pipeline.defs.operations.dead_runs import dead_runs
+
+    dead = {run.run_id for run in dead_runs(instance)}
+    active = [run for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)) if run.run_id not in dead]
+    working = {execution_of(instance, run) for run in active}
+    for name, job in jobs.items():
+        if job.status is JobStatus.IN_PROGRESS and job.execution_id not in working:
+            # Read again: its run may have ended well since.
+            now = read_job(lake, layout.job_key(day, job.execution_id, name)) or job
+            left = now.status is JobStatus.IN_PROGRESS
+            jobs[name] = now.put_back(LEFT, DIED).explained(0, "Retry it: nobody works on it.") if left else now
+    return jobs
 
 
 def failed_jobs(lake: Lake, day: date) -> list[Job]:

@@ -7,9 +7,8 @@ A report counts as written when its file can be read and nobody asked for it sin
 the older report stands, and the ticker is failed or pending all the same.
 """
 
-import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from stocks_pipeline.defs.dr.fetched import DAMAGED
@@ -17,12 +16,14 @@ from stocks_pipeline.domain.jobs import Job, JobStatus
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, LakeError
 from stocks_pipeline.storage.reports import NoReport, get_report
+from stocks_pipeline.upstream.failures import FailureKind
 
+STOPPING = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})
+"""What is wrong with the stage and not with the ticker: its job stays pending, and a retry meets the same until
+somebody, or the next day, has mended it.
+"""
 NOT_TRIED = "not tried"
 """In place of a class: asked for again, and the run ended before its turn."""
-
-_TRIES = re.compile(r" \[[a-z_]+, (\d+) tries\]$")
-"""How an UpstreamError ends: with its class and its calls."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class ReportState:
     """It was asked for again, and what stands is of an earlier execution."""
     payload: dict[str, Any] | None = None
     """What stands, without its chart."""
+    do: str = ""
+    """What the failure says a person should do."""
+    until: datetime | None = None
+    """When what it waits for comes by itself."""
 
 
 def report_state(lake: Lake, day: date, name: str, job: Job | None) -> ReportState:
@@ -47,15 +52,14 @@ def report_state(lake: Lake, day: date, name: str, job: Job | None) -> ReportSta
     job = None if job is None or job.lacked_data else job
     tries, error = job.attempts if job else 0, (job.error if job else None) or ""
     older = payload is not None
+    do = (job.next_step if job else None) or ""
     if job and job.status is JobStatus.FAILED:
-        calls = _TRIES.search(error)
-        tries = int(calls[1]) if calls else tries
-        return ReportState("failed", job.error_class or "", _TRIES.sub("", error), tries, older, payload)
+        return ReportState("failed", job.error_class or "", error, job.tries or tries, older, payload, do)
     if job and job.status is JobStatus.IN_PROGRESS:
-        return ReportState("in_work", "", "in work, or its process died", tries, older, payload)
+        return ReportState("in_work", "", "in work", tries, older, payload)
     if job and job.status is JobStatus.PENDING and (older or error):
         kind, why = job.error_class or NOT_TRIED, error or "the run that was to write it ended before its turn"
-        return ReportState("pending", kind, why, tries, older, payload)
+        return ReportState("pending", kind, why, job.tries, older, payload, do, job.waits_until)
     if damage:
         return ReportState("failed", DAMAGED, damage, tries)
     return ReportState("written" if older else "none", tries=tries, payload=payload)

@@ -15,10 +15,10 @@ import dagster as dg
 
 from stocks_pipeline import __version__
 from stocks_pipeline.defs.dr.config import TickersConfig
-from stocks_pipeline.defs.dr.fetched import NoData, why_no_data
-from stocks_pipeline.defs.dr.job_book import jobs_of, newest_jobs
+from stocks_pipeline.defs.dr.fetched import NOT_FETCHED, NoData, why_no_data
+from stocks_pipeline.defs.dr.job_book import jobs_of, newest_jobs, standing_jobs
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, UnknownTicker, choose_tickers, stored_tickers
-from stocks_pipeline.defs.dr.report_state import report_state
+from stocks_pipeline.defs.dr.report_state import STOPPING, report_state
 from stocks_pipeline.defs.evidence import failure, markdown_table
 from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.domain.jobs import Job
@@ -35,7 +35,10 @@ NOT_BEGUN = "not begun"
 
 @dataclass(frozen=True)
 class Summary:
-    """A morning's counts. `by_ticker` says success, failed or skipped, and for the last two why, and in which step."""
+    """A morning's counts. `by_ticker` says success, failed or skipped, and for the last two why, and in which step.
+
+    A ticker with no data is skipped, in the step `data`, whether its report was begun or not; `no_data` counts those.
+    """
 
     status: str
     date: str
@@ -46,20 +49,28 @@ class Summary:
     succeeded: int
     failed: int
     skipped: int
+    """With no data, pending or not begun."""
+    no_data: int
     by_ticker: dict[str, dict[str, str]]
     message: str
     next_steps: str
 
 
-def summarise(
-    lake: Lake, day: date, followed: Sequence[Ticker], named: Collection[str], why: Mapping[str, NoData]
+def summarise(  # noqa: PLR0913, PLR0917 - what is known of a morning
+    lake: Lake,
+    day: date,
+    followed: Sequence[Ticker],
+    named: Collection[str],
+    why: Mapping[str, NoData],
+    jobs: Mapping[str, Job] | None = None,
 ) -> Summary:
-    """Count the morning from what is stored. `named`: receipts asked for now; `why`: what fetches said of the others.
+    """Count the morning from what is stored. `named`: receipts asked for now; `why`: what fetches said of the others;
+    `jobs`: the newest of each ticker, as things stand.
 
     A report counts when its file is there and can be read; a ticker whose newest job failed or waits counts as that,
     although an older report of the morning may stand; one without either was never begun.
     """
-    jobs = newest_jobs(lake, day)
+    jobs = newest_jobs(lake, day) if jobs is None else jobs
     asked = _asked(lake, day, followed, named)
     found = {name: _state(lake, day, name, jobs.get(name), why.get(name)) for name in asked}
     counts = Counter(entry["status"] for entry in found.values())
@@ -72,6 +83,7 @@ def summarise(
         succeeded=counts["success"],
         failed=counts["failed"],
         skipped=counts["skipped"],
+        no_data=sum(entry.get("step") == "data" for entry in found.values()),
         by_ticker=found,
         message=_message(list(found.values()), active),
         next_steps=_next_steps(day, [entry for entry in found.values() if entry["status"] != "success"]),
@@ -103,15 +115,16 @@ def _state(lake: Lake, day: date, name: str, job: Job | None, why: NoData | None
     found = report_state(lake, day, name, job)
     if found.state == "written":
         return {"status": "success"}
-    status = "failed" if found.state == "failed" else "skipped"
     older = {"older_report": "stands"} if found.older else {}
     there = lake.exists(layout.ticker_data_key(day, name))
     damage = damaged_data(lake, day, [name]).get(name) if there else None
     if damage or not there:
-        why = damage or why or NoData("no data", "its prices of the morning were never fetched")
-        return {"status": status, "step": "data", "class": why.kind, "error": why.why, **older}
+        why = damage or why or NoData(NOT_FETCHED, "its prices of the morning were never fetched")
+        return {"status": "skipped", "step": "data", "class": why.kind, "error": why.why, **older}
+    status = "failed" if found.state == "failed" else "skipped"
     if found.kind:
-        return {"status": status, "step": "report", "class": found.kind, "error": found.why, **older}
+        waits = {"next_step": found.do} if found.state == "pending" and found.do else {}
+        return {"status": status, "step": "report", "class": found.kind, "error": found.why, **older, **waits}
     error = "its report was never begun, or is in work"
     return {"status": status, "step": "report", "class": NOT_BEGUN, "error": error, **older}
 
@@ -138,17 +151,18 @@ def _group(entry: Mapping[str, str]) -> str:
     if entry["status"] == "failed":
         return "failed"
     if entry["step"] == "data":
-        return "without data"
+        return "with no data"
     return NOT_BEGUN if entry["class"] == NOT_BEGUN else "pending"
 
 
 def _next_steps(day: date, missing: Sequence[Mapping[str, str]]) -> str:
     if not missing:
         return "Nothing to do."
-    dead = any(entry["status"] == "failed" or entry["step"] == "data" for entry in missing)
+    dead = any(entry["class"] != NOT_BEGUN for entry in missing)
     final = all(entry["class"] == FailureKind.PERMANENT for entry in missing)
-    steps = [f"stocks dead-letters --date {day}"] * dead + [f"stocks retry dr --date {day}"] * (not final)
-    return "; ".join(steps)
+    first = [entry["next_step"] for entry in missing if "next_step" in entry and entry["class"] in STOPPING]
+    steps = [f"stocks dead-letters --date {day}"] * dead + [step.rstrip(".") for step in dict.fromkeys(first)]
+    return "; ".join([*steps, *[f"stocks retry dr --date {day}"] * (not final)])
 
 
 @dg.asset(
@@ -177,7 +191,7 @@ def precompute_summary(
     day, store = date.fromisoformat(context.partition_key), lake.open()
     followed, named = _named(store, config)
     why = why_no_data(context.instance, day, [ticker.dr for ticker in followed])
-    summary = summarise(store, day, followed, named, why)
+    summary = summarise(store, day, followed, named, why, standing_jobs(context.instance, store, day))
     written = store.write(layout.precompute_summary_key(day), json.dumps(asdict(summary), indent=1).encode())
     missing = [{"ticker": t, **s} for t, s in summary.by_ticker.items() if s["status"] != "success"]
     whole = summary.status == "completed"
@@ -189,6 +203,7 @@ def precompute_summary(
             "succeeded": summary.succeeded,
             "failed": summary.failed,
             "skipped": summary.skipped,
+            "no_data": summary.no_data,
             "failed_symbols": [t for t, s in summary.by_ticker.items() if s["status"] == "failed"],
             "not_there": markdown_table(missing),
             "next_steps": summary.next_steps,

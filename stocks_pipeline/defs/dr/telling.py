@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stocks_pipeline.domain.jobs import Job
-from stocks_pipeline.domain.reports.answer import read_answer
+from stocks_pipeline.domain.reports.answer import Flaw, read_answer
 from stocks_pipeline.domain.reports.facts import FactSheet
 from stocks_pipeline.domain.reports.payload import Costs
 from stocks_pipeline.domain.reports.placeholders import Narrative, inject
-from stocks_pipeline.domain.reports.prompt import correction, messages
+from stocks_pipeline.domain.reports.prompt import correction, messages, place_of
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 
 if TYPE_CHECKING:
@@ -23,9 +23,21 @@ if TYPE_CHECKING:
     from stocks_pipeline.upstream.narrator import Answer
 
 TRIES = 2
-"""Answers asked for: the first, and one more that is told the findings."""
+"""Answers asked for: the first, and one more that is told the findings, whatever was wrong: shape, length or truth."""
 
 SHOWN = 3  # findings that the failure's message quotes
+CUT_SHOWN = 200  # characters of an answer cut short that the model sees again
+CUT = Flaw.of(
+    "length", "answer", "finish_reason length", "it is cut short, longer than allowed: say the same in half the words"
+)
+
+
+class CutShortError(UpstreamError):
+    """The last answer, too, ended where it was as long as it may be."""
+
+    @property
+    def next_step(self) -> str:
+        return "The answer did not fit STOCKS_LLM_MAX_TOKENS: raise it, then retry."
 
 
 class Model(Protocol):
@@ -78,23 +90,30 @@ class Telling:
             problems = self._read(answer)
             if not problems:
                 return
-            asked = correction(asked, answer.content, problems)
+            asked = correction(asked, answer.content[:CUT_SHOWN] if answer.cut else answer.content, problems)
         for answer in self.answers:
             self.model.discard(answer)
-        shown = "; ".join(f"{one.kind}: {one.text!r}: {one.why}" for one in problems[:SHOWN])
-        raise UpstreamError(
-            FailureKind.MALFORMED,
-            "model",
-            self.job.ticker,
-            f"refused {TRIES} times; what is wrong with the last answer ({len(problems)}): {shown}",
-            attempts=TRIES,
-        )
+        raise self._refused(problems)
+
+    def _refused(self, problems: Sequence[Any]) -> UpstreamError:
+        shown = "; ".join(f"{place_of(one)}: {one.text!r}: {one.why}" for one in problems[:SHOWN])
+        said = f"refused {TRIES} times; what is wrong with the last answer ({len(problems)}): {shown}"
+        cut = self.answers[-1].cut
+        if cut:
+            said = (
+                f"{TRIES} answers of no use, the last one cut short (finish_reason length): it needs more tokens than "
+                "STOCKS_LLM_MAX_TOKENS allows"
+            )
+        made = CutShortError if cut else UpstreamError
+        return made(FailureKind.MALFORMED, "model", self.job.ticker, said, attempts=TRIES)
 
     def _read(self, answer: "Answer") -> Sequence[Any]:
         """What is wrong with the answer; nothing, and it has become the narrative.
 
         Doubts alone ask for no second answer; beside a finding they are told with it.
         """
+        if answer.cut:
+            return (CUT,)
         draft, flaws = read_answer(answer.content, has_news="news_1" in self.sheet.facts)
         if draft is None:
             return flaws

@@ -21,6 +21,7 @@ from stocks_pipeline.defs.dr.morning import MorningData
 from stocks_pipeline.defs.dr.morning_news import MorningNews
 from stocks_pipeline.defs.dr.morning_peers import MorningPeers, Others
 from stocks_pipeline.defs.dr.report_files import ReportFiles, Written
+from stocks_pipeline.defs.dr.report_state import STOPPING
 from stocks_pipeline.defs.dr.telling import Model, Telling
 from stocks_pipeline.domain.jobs import JobStatus, result_of
 from stocks_pipeline.domain.news import NewsItem
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
     from stocks_pipeline.domain.reports.verifier import Verdict
 
 
-STOPPING = frozenset({FailureKind.AUTH, FailureKind.QUOTA_DAY})
-"""What is wrong with the stage and not with the ticker: its job stays pending."""
+class StoppedError(UpstreamError):
+    """A ticker whose run was stopped before its turn."""
+
+    @property
+    def next_step(self) -> str:
+        return "The run was stopped before its turn: retry."
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,10 @@ class ReportDesk:
     def _stopped(self, name: str, cancelled: Cancelled) -> UpstreamError:
         """Why this ticker was not gone on with: what stopped the stage, else that somebody did."""
         if not self.refusals:
-            return UpstreamError(FailureKind.TRANSIENT, "dr", name, f"not tried: {cancelled}", attempts=0)
+            return StoppedError(FailureKind.TRANSIENT, "dr", name, f"not written: {cancelled}", attempts=0)
         first = self.refusals[0]
-        said = f"not tried, {first.subject or 'a call'} was refused before it: {first.message}"
-        return replace(first, subject=name, message=said, attempts=0)
+        said = f"not written: {first.subject or 'a call'} was refused before it: {first.message}"
+        return replace(first, subject=name, message=said if first.attempts else first.message, attempts=0)
 
     @property
     def files(self) -> ReportFiles:

@@ -75,7 +75,7 @@ def correction(asked: list[dict[str, str]], answer: Any, findings: Iterable[Find
     """The messages that show the model its answer with what is wrong in it, and ask for the whole answer again."""
     listed = list(findings)
     lines = [
-        f"- {finding.kind}: {json.dumps(finding.text[:_FINDING_LENGTH], ensure_ascii=False)}: "
+        f"- {place_of(finding)}: {json.dumps(finding.text[:_FINDING_LENGTH], ensure_ascii=False)}: "
         f"{finding.why[:_FINDING_LENGTH]}"
         for finding in listed[:FINDINGS]
     ]
@@ -87,6 +87,12 @@ def correction(asked: list[dict[str, str]], answer: Any, findings: Iterable[Find
         {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)},
         {"role": "user", "content": f"{told}\nMend this and answer with the whole JSON object again."},
     ]
+
+
+def place_of(finding: Finding) -> str:
+    """The kind of a finding, and the field of the answer where it is known."""
+    where = getattr(finding, "where", "answer")
+    return finding.kind if where == "answer" else f"{finding.kind} in {where}"
 
 
 def _request(sheet: FactSheet) -> str:

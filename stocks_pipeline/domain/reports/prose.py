@@ -57,6 +57,9 @@ _THAI_UNIT = re.compile(r"เปอร์เซ็นต์|ร้อยละ|�
 LEAST_THAI = 0.3
 """Share of the letters; the rest may be RSI, MACD and the like."""
 _PERCENT = "%\u2030\u066a\uff05"
+_IN_NUMBERS = ".,%+-"
+_AROUND = 20
+"""Characters quoted on each side."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _THAI = ("\u0e01", "\u0e4e")
 
@@ -84,7 +87,7 @@ def flaws_of(where: str, text: str, language: str) -> Iterator[Flaw]:
         ),
     ):
         for match in pattern.finditer(quiet):
-            yield Flaw.of(kind, where, match[0].replace(_BLANK, "{…}"), advice)
+            yield Flaw.of(kind, where, _around(words, *match.span()), advice)
 
 
 def language_flaw(texts: Iterable[str], language: str) -> Flaw | None:
@@ -102,11 +105,28 @@ def language_flaw(texts: Iterable[str], language: str) -> Flaw | None:
 def _characters(where: str, words: str, language: str) -> Iterator[Flaw]:
     """Digits of any script, percent and currency signs, what cannot be seen and letters of another script."""
     seen: set[str] = set()
-    for char in words:
+    for at, char in enumerate(words):
         found = _character(char, language)
         if found and found[0] not in seen:
             seen.add(found[0])
-            yield Flaw.of(found[0], where, f"{char} (U+{ord(char):04X})", found[1])
+            code = f"{char} (U+{ord(char):04X})"
+            yield Flaw.of(found[0], where, code if found[0] == "hidden" else _around(words, at, at + 1), found[1])
+
+
+def _around(words: str, start: int, end: int) -> str:
+    """What stands there, the whole number or word, with some words on both sides: what is to be mended can be found."""
+    while start and _joined(words[start - 1]):
+        start -= 1
+    while end < len(words) and _joined(words[end]):
+        end += 1
+    before, after = words[max(0, start - _AROUND) : start], words[end : end + _AROUND]
+    cut = "…" if start > _AROUND else "", "…" if end + _AROUND < len(words) else ""
+    shown = f"{cut[0]}{(before + words[start:end] + after).strip()}{cut[1]}".replace(_BLANK, "{…}")
+    return "".join(char for char in shown if unicodedata.category(char) not in _HIDDEN)
+
+
+def _joined(char: str) -> bool:
+    return char.isalnum() or char in _IN_NUMBERS
 
 
 def _character(char: str, language: str) -> tuple[str, str] | None:
