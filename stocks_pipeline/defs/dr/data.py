@@ -201,7 +201,7 @@ class TickerFetch:
             return None
 
     def _company(self, key: str) -> CompanyAnswer:
-        """What Yahoo says of the company; where that is nothing, what the morning has stored already, be it a reason."""
+        """What Yahoo says of the company; if that is nothing, what the morning has stored already, be it a reason."""
         day, name = parse_ticker_key(key)
         answer = self.companies.ask(self.tickers[name].yahoo, cutoff(day), self.stop)
         stored = None if answer.fields else self._stored(key)

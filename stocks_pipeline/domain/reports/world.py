@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-INVENTED, RECORDED = "yahoo-sandbox", "yahoo-replay"
-"""Sources of bars that are no answer of the vendor's: simulated ones, and recorded real ones that are played again."""
+from stocks_pipeline.domain.schemas import REPLAYED, SIMULATED
+
 ADJUSTED = (
     "The recording shows no dividend and no split, so its prices may be adjusted already: a close shown may not be the "
     "price that traded."
@@ -21,7 +21,7 @@ _YEAR = timedelta(days=365)
 def world_of(bars: Any, *, played: bool) -> dict[str, Any]:
     """What the payload keeps of it. `bars` are schemas.PRICES rows; `played`: model and news are the sandbox's."""
     sources = sorted(set(bars.column("source").to_pylist()) - {None})
-    return {"prices": sources, "played": played, "adjusted": RECORDED in sources and _no_events(bars)}
+    return {"prices": sources, "played": played, "adjusted": REPLAYED in sources and _no_events(bars)}
 
 
 def world_note(payload: Mapping[str, Any]) -> str:
@@ -29,9 +29,9 @@ def world_note(payload: Mapping[str, Any]) -> str:
     world = payload.get("world") or {}
     sources, played = world.get("prices", []), world.get("played", False)
     theirs = "headlines and model answers" if played else ""
-    if INVENTED in sources:
+    if SIMULATED in sources:
         theirs = f"prices, {theirs}" if theirs else "prices"
-    parts = ["the prices are real, recorded ones"] if RECORDED in sources else []
+    parts = ["the prices are real, recorded ones"] if REPLAYED in sources else []
     parts += [f"{theirs} come from the sandbox"] if theirs else []
     parts += ["nothing was paid"] if played else []
     if not parts:
