@@ -10,7 +10,7 @@ from html import escape
 
 from stocks_pipeline.cli.show_report import about, score_rows
 from stocks_pipeline.domain.reports.display import display, long_date
-from stocks_pipeline.domain.reports.fact_labels import label
+from stocks_pipeline.domain.reports.fact_labels import in_words, label
 from stocks_pipeline.domain.reports.fact_units import FactSheet
 from stocks_pipeline.domain.reports.page import Page, page_of
 from stocks_pipeline.storage.reports import Report
@@ -85,7 +85,8 @@ def _sources(report: Report) -> str:
     names = [name for name in dict.fromkeys(one["fact"] for one in report.payload["evidence"]) if name in sheet.facts]
     facts = [sheet.facts[name] for name in names]
     rows = (
-        (label(fact.name), display(fact, sheet.currency), _day(fact.as_of), fact.formula, fact.source) for fact in facts
+        (label(fact.name), display(fact, sheet.currency), _day(fact.as_of), in_words(fact.formula), fact.source)
+        for fact in facts
     )
     return _table(("fact", "value", "session", "how", "from"), rows)
 

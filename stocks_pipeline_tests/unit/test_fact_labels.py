@@ -1,7 +1,7 @@
 import re
 
 from stocks_pipeline.domain.reports.fact_catalogue import CATALOGUE
-from stocks_pipeline.domain.reports.fact_labels import LABELS, LEGEND, label
+from stocks_pipeline.domain.reports.fact_labels import LABELS, LEGEND, in_words, label
 
 
 def test_every_fact_has_a_name_for_people() -> None:
@@ -10,6 +10,12 @@ def test_every_fact_has_a_name_for_people() -> None:
     assert len(set(LABELS.values())) == len(LABELS)
     assert not [words for words in LABELS.values() if "_" in words]
     assert label("of_another_version") == "of another version"
+
+
+def test_formulas_are_shown_without_field_names() -> None:
+    """Where a formula names another fact, a reader sees its label."""
+    assert in_words(CATALOGUE["macd_histogram"].formula) == "macd minus MACD signal line"
+    assert not [name for name, entry in CATALOGUE.items() if "_" in in_words(entry.formula)]
 
 
 def test_the_legend_tells_the_spans_of_the_formulas() -> None:

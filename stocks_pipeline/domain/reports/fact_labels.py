@@ -4,6 +4,7 @@ What belongs here: the words. What does not: the names of facts and their formul
 is written out (display.py).
 """
 
+import re
 from collections.abc import Iterable
 
 LEGEND = (
@@ -73,11 +74,17 @@ LABELS = {
     "bars_without_close": "sessions without a close",
 }
 """By name; `bars_without_close` is never a fact, only a reason."""
+_NAMES = re.compile(rf"\b(?:{'|'.join(sorted((name for name in LABELS if '_' in name), key=len, reverse=True))})\b")
 
 
 def label(name: str) -> str:
     """What a fact is called for people; a name of a later or older version as words."""
     return LABELS.get(name) or name.replace("_", " ")
+
+
+def in_words(formula: str) -> str:
+    """A formula with the labels of the facts that it names."""
+    return _NAMES.sub(lambda match: LABELS[match[0]], formula)
 
 
 def labels(names: Iterable[str]) -> str:

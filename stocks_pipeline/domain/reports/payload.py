@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.display import display, long_date
-from stocks_pipeline.domain.reports.fact_labels import LEGEND, label
+from stocks_pipeline.domain.reports.fact_labels import LEGEND, in_words, label
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
 from stocks_pipeline.domain.reports.gaps import GAPS, gaps
 from stocks_pipeline.domain.reports.page import DOUBTS, DOUBTS_MEAN
@@ -186,7 +186,7 @@ def _source_rows(evidence: Sequence[Mapping[str, Any]], sheet: FactSheet) -> lis
     for name in dict.fromkeys(one["fact"] for one in evidence):
         fact: Fact = sheet.facts[name]
         shown = escaped(display(fact, sheet.currency))
-        cells = (label(name), shown, long_date(fact.as_of), escaped(fact.formula), escaped(fact.source))
+        cells = (label(name), shown, long_date(fact.as_of), escaped(in_words(fact.formula)), escaped(fact.source))
         rows.append("| " + " | ".join(cells) + " |")
     return rows
 
