@@ -1,16 +1,18 @@
 """`stocks demo`: the first minute of a newcomer, offline.
 
 What belongs here: which parts run, on which day, and what to try next. What does not: running a day (run.py) or a
-morning (run_morning.py), the part that checks (demo_validation.py), the servers (dev.py).
+morning (run_morning.py), the part that checks (demo_validation.py), what a recording holds (demo_recording.py), the
+servers (dev.py).
 """
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stocks_pipeline.cli import desk, sandbox_process
+from stocks_pipeline.cli.demo_recording import RECENT, notes, recorded
 from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
 from stocks_pipeline.settings import Settings
 
@@ -31,8 +33,6 @@ PACE = (
 """The model and the news feed are a tenth as slow as real ones: a demo shows what happens, not how long it takes."""
 PARTS = {"asx": "One ASX day", "dr": "one morning of reports", "us": "one check of US prices by a second vendor"}
 DEMO = "stocks demo"
-RECENT = timedelta(days=7)
-"""How old the newest recorded bar may be for a part of the demo to be worth running."""
 
 
 class Made(Protocol):
@@ -78,14 +78,15 @@ def run_demo(day_text: str | None, replay: str | None, only: str | None, *, as_j
         skipped = {part: why for part, day in days.items() if (why := _why_not(found, replay, part, day))}
         wanted = {part: day for part, day in days.items() if part not in skipped}
         parts = dict(_made(found, wanted, replay, as_json=as_json))
+        told = notes(found, parts) if replay else []
     if as_json:
-        print_json({**{name: made.to_dict() for name, made in parts.items()}, "skipped": skipped})
+        print_json({**{name: made.to_dict() for name, made in parts.items()}, "skipped": skipped, "recording": told})
         return _ended(parts)
     for part, why in skipped.items():
         say(f"{part.upper()} is skipped: {why}", style="yellow")
     if parts and _goes_on(parts):
         say("")
-        print_table("The demo", [_row(name, made) for name, made in parts.items()])
+        print_table("The demo", [_row(name, made) for name, made in parts.items()], note="\n".join(told) or None)
         home = "" if found.home == usual else f"STOCKS_HOME={found.home} "
         print_next(_things_to_try(home, parts, days, replay))
     return _ended(parts)
@@ -163,7 +164,7 @@ def why_no_morning(found: Settings, replay: str | None, day: date) -> str | None
     """Why the recording holds nothing for the morning; None where it does, and in the simulated market."""
     from stocks_pipeline.cli.mornings import followed
 
-    if replay is None or _recorded(replay, [ticker.yahoo for ticker in followed(found) if ticker.active], day):
+    if replay is None or recorded(replay, [ticker.yahoo for ticker in followed(found) if ticker.active], day):
         return None
     return f"{replay} holds no bars of the receipts in the {RECENT.days} days before {day}"
 
@@ -182,24 +183,9 @@ def why_no_check(found: Settings, replay: str | None, day: date) -> str | None:
     if replay is None:
         return None
     symbols = [company.code for company in StrategyFiles(found.strategies).fetch().listing.companies]
-    if _recorded(replay, symbols, day + timedelta(days=1)):
+    if recorded(replay, symbols, day + timedelta(days=1)):
         return None
     return f"{replay} holds no bars of the strategies' symbols in the {RECENT.days} days up to {day}"
-
-
-def _recorded(replay: str, names: Sequence[str], before: date) -> bool:
-    """Whether the recording holds bars of any of them in the days before."""
-    import pyarrow.dataset as ds
-
-    for file in sorted(Path(replay).glob("yahoo_*.parquet")):
-        table = ds.dataset(file).to_table(columns=["date"], filter=ds.field("symbol").isin(names))
-        if any(before - RECENT <= _date(one) < before for one in table["date"].to_pylist()):
-            return True
-    return False
-
-
-def _date(moment: date) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def _and(texts: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from html import escape
 
 from stocks_pipeline.cli.show_report import about, score_rows
 from stocks_pipeline.domain.reports.display import display, long_date
+from stocks_pipeline.domain.reports.fact_labels import in_words, label
 from stocks_pipeline.domain.reports.fact_units import FactSheet
 from stocks_pipeline.domain.reports.page import Page, page_of
 from stocks_pipeline.storage.reports import Report
@@ -27,7 +28,8 @@ h1{margin:0;font-size:1.6rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}
 .facts div{border-top:1px solid var(--line);padding:.3rem 0}.facts b{display:block}
 table{border-collapse:collapse;width:100%;font-size:.85rem}
 td,th{text-align:left;border-top:1px solid var(--line);padding:.25rem .5rem .25rem 0;vertical-align:top}
-footer{margin:2rem 0;font-size:.85rem}
+footer{margin:2rem 0;font-size:.85rem}.small{font-size:.8rem;margin:0 0 1rem}
+.world{border:1px solid;border-radius:.3rem;padding:.3rem .6rem;font-weight:600}
 """
 
 
@@ -40,7 +42,9 @@ def document(report: Report) -> str:
         f'<span class="stance {stance}">{escape(page.stance)}</span>',
         f"<h1>{escape(page.ticker)} — {escape(page.company)}</h1>",
         f'<div class="soft">{escape(page.session)} · morning of {report.day}</div>',
+        *([f'<p class="world">{escape(page.world)}</p>'] if page.world else []),
         _key_facts(page),
+        f'<div class="soft small">{escape(page.legend)}</div>',
         f'<img alt="Price chart of {escape(page.ticker)}" src="data:image/png;base64,{chart}">',
         *_sections(page),
         "<h2>Scores, 0 to 10</h2>",
@@ -80,7 +84,10 @@ def _sources(report: Report) -> str:
     sheet = FactSheet.from_dict(report.payload["facts"])
     names = [name for name in dict.fromkeys(one["fact"] for one in report.payload["evidence"]) if name in sheet.facts]
     facts = [sheet.facts[name] for name in names]
-    rows = ((fact.name, display(fact, sheet.currency), _day(fact.as_of), fact.formula, fact.source) for fact in facts)
+    rows = (
+        (label(fact.name), display(fact, sheet.currency), _day(fact.as_of), in_words(fact.formula), fact.source)
+        for fact in facts
+    )
     return _table(("fact", "value", "session", "how", "from"), rows)
 
 

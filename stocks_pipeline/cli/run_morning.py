@@ -182,7 +182,7 @@ def tell(found: "Settings", outcome: MorningOutcome, *, as_json: bool, steps: bo
     if as_json:
         print_json(outcome.to_dict())
     elif outcome.code is not Exit.INTERRUPTED:
-        print_morning(report, paid=outcome.paid_usd, seconds=outcome.timing())
+        print_morning(report, paid=outcome.paid_usd, seconds=outcome.timing(), played=found.upstream == "sandbox")
         if steps:
             print_steps(report, example(report))
 

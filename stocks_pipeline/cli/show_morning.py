@@ -15,18 +15,22 @@ SHOWN = 160
 """Characters of a reason in a table; the whole of it is in `--json` and in the UI."""
 
 
-def print_morning(report: MorningReport, *, paid: str | None = None, seconds: str | None = None) -> None:
-    """The morning in a sentence and a table, then who failed and why. `paid`: what this run cost, in US dollars."""
+def print_morning(
+    report: MorningReport, *, paid: str | None = None, seconds: str | None = None, played: bool = False
+) -> None:
+    """The morning in a sentence and a table, then who failed and why.
+
+    `paid`: what this run cost, in US dollars; `played`: the sandbox plays the model, and nothing was paid.
+    """
     say(report.headline(), style="bold")
     steps = ", ".join(f"{step} {value:g}" for step, value in report.step_seconds.items())
-    cost = dollars(report.cost_usd) if report.written else "none"
     rows = {
         "tickers": f"{report.tickers:,}",
         "data stored": f"{report.data_stored} of {report.tickers}",
         "no data": by_class(report.data_failed) or "none",
         **({} if report.data_only else _reports(report)),
         **({"not begun": str(report.not_begun)} if report.not_begun else {}),
-        **({} if report.data_only else {"cost": cost if paid is None else f"{cost}; this run paid {dollars(paid)}"}),
+        **({} if report.data_only else {"cost": _cost(report, paid, played=played)}),
         **({"seconds a report": f"{steps} (median)"} if steps else {}),
         **({"seconds": seconds} if seconds else {}),
         "files": report.lake,
@@ -34,6 +38,15 @@ def print_morning(report: MorningReport, *, paid: str | None = None, seconds: st
     print_table("", [{"what": what, "value": value} for what, value in rows.items()])
     if troubled := report.troubled:
         print_table(f"not there, and why: {min(FIRST, len(troubled))} of {len(troubled)}", letters(troubled[:FIRST]))
+
+
+def _cost(report: MorningReport, paid: str | None, *, played: bool) -> str:
+    """What the reports cost, in the sandbox what they would have cost, and this run of it."""
+    cost = dollars(report.cost_usd) if report.written else "none"
+    if played:
+        run = "" if paid is None else f", this run {dollars(paid)}"
+        return f"nothing paid in the sandbox; with a real model {cost}{run}"
+    return cost if paid is None else f"{cost}; this run paid {dollars(paid)}"
 
 
 def _reports(report: MorningReport) -> dict[str, str]:

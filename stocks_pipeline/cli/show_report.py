@@ -72,16 +72,34 @@ def _begun(lake: "Lake", ticker: str, day: date | None) -> tuple[str, str] | Non
 
 
 def _print_text(lake: "Lake", report: Report) -> None:
+    from stocks_pipeline.domain.reports.fact_labels import LEGEND
+    from stocks_pipeline.domain.reports.world import world_note
+
     payload = report.payload
     heading, _, body = report.text.partition("\n")
     console.print(Markdown(heading, hyperlinks=False), width=LINE)
-    console.print(Markdown(body, hyperlinks=False), width=min(LINE, console.width))
+    if world := world_note(payload):
+        say(world, style="yellow")
+    console.print(Markdown(body + _added(payload), hyperlinks=False), width=min(LINE, console.width))
     console.print()
+    say(LEGEND, style="dim")
     print_table("Scores, 0 to 10", score_rows(payload))
     for label, text in about(report):
         say(f"{label:<10} {text}", style="dim")
     say(f"{'chart':<10} {_path(lake, report, 'chart')}")
     say(f"{'page':<10} {_path(lake, report, 'pdf', 'markdown')}")
+
+
+def _added(payload: Any) -> str:
+    """What the code adds below the model's sections, as Markdown."""
+    from stocks_pipeline.domain.reports.page import added_sections
+    from stocks_pipeline.domain.reports.placeholders import escaped
+
+    blocks = []
+    for section in added_sections(payload):
+        points = "\n".join(f"- {escaped(point)}" for point in section.points)
+        blocks.append("\n\n".join([f"\n## {section.title}", *map(escaped, section.paragraphs), points]))
+    return "\n".join(blocks)
 
 
 def score_rows(payload: Any) -> list[dict[str, object]]:
@@ -101,9 +119,10 @@ def score_rows(payload: Any) -> list[dict[str, object]]:
 def about(report: Report) -> list[tuple[str, str]]:
     """Which session and morning, how it was verified, what it cost, which execution made it."""
     from stocks_pipeline.domain.reports.fact_units import FactSheet
+    from stocks_pipeline.domain.reports.world import cost_of, writer_of
 
     payload = report.payload
-    usd, checked = payload["api_costs"]["usd"], payload["verdict"]["numbers_checked"]
+    checked = payload["verdict"]["numbers_checked"]
     news = payload.get("news_error") or f"{len(payload['news_items'])} headlines"
     took = ", ".join(f"{step} {value:g} s" for step, value in payload["timing_metrics"].items() if value is not None)
     return [
@@ -111,8 +130,8 @@ def about(report: Report) -> list[tuple[str, str]]:
         ("verified", f"{checked} numbers, dates and names traced to stored rows and computed again"),
         ("news", news),
         *([("currency", note)] if (note := FactSheet.from_dict(payload["facts"]).currency_note) else []),
-        ("written", f"{report.generated_at:%Y-%m-%d %H:%M} UTC by {payload['model']}; {took}"),
-        ("cost", "not told by the provider" if usd is None else f"{usd} USD"),
+        ("written", f"{report.generated_at:%Y-%m-%d %H:%M} UTC by {writer_of(payload)}; {took}"),
+        ("cost", cost_of(payload)),
         ("execution", payload["execution_id"]),
     ]
 

@@ -64,7 +64,7 @@ def show_status(
     elif not reports and not runs and morning is None:
         return _nothing(found, as_json=False)
     else:
-        _print(reports, morning, runs, full=day_text is not None)
+        _print(reports, morning, runs, full=day_text is not None, played=found.upstream == "sandbox")
     return Exit.OK
 
 
@@ -162,7 +162,12 @@ def _not_made(instance: "dg.DagsterInstance", run_id: str) -> list[str]:
 
 
 def _print(
-    reports: Sequence["DayReport"], morning: "MorningReport | None", runs: Sequence[RunRow], *, full: bool
+    reports: Sequence["DayReport"],
+    morning: "MorningReport | None",
+    runs: Sequence[RunRow],
+    *,
+    full: bool,
+    played: bool,
 ) -> None:
     from stocks_pipeline.cli.show_morning import print_morning
 
@@ -171,7 +176,7 @@ def _print(
         if full and report.companies is not None:
             print_report(report)
     if morning and full:
-        print_morning(morning)
+        print_morning(morning, played=played)
     elif morning:
         say(morning.headline(), style="bold")
     if runs:

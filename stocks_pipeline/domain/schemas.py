@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+LIVE, SIMULATED, REPLAYED = "yahoo", "yahoo-sandbox", "yahoo-replay"
+"""Whose prices they are: the vendor's own, the sandbox's, or real ones recorded once that the sandbox plays again."""
+
 
 class SchemaError(ValueError):
     """A table that does not fit its schema; the message names the columns."""
@@ -32,7 +35,7 @@ PRICES = pa.schema(
         _field("dividend", pa.float64(), "Cash per share whose ex-date is this session, 0.0 for none"),
         _field("split", pa.float64(), "New shares per old one effective this session (4.0 for 4:1), 0.0 for none"),
         _field("currency", pa.string(), "ISO 4217, or the vendor's minor unit such as GBp", nullable=True),
-        _field("source", pa.string(), "Who said so: yahoo, yahoo-sandbox"),
+        _field("source", pa.string(), f"Who said so: {LIVE}, {SIMULATED} (invented), {REPLAYED} (recorded)"),
         _field("fetched_at", pa.timestamp("us", tz="UTC"), "When the answer arrived; never chooses a row"),
         _field(
             "batch_number",

@@ -37,7 +37,8 @@ faults: --fault NAME[,FIELD=VALUE...], as often as you like
 
   --fault x100,endpoint=time_series,symbols=AAPL the second vendor, not Yahoo, counts AAPL in cents
 
-while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults, {admin}invoice, {admin}credits;
+while it runs: GET {admin}health, {admin}log?since=N, {admin}stats, {admin}faults, {admin}invoice, {admin}credits,
+  {admin}recording (what a replay holds);
   POST {admin}faults with the same fields as JSON, one or a list; DELETE {admin}faults;
   POST {admin}today {{"today": "2026-11-20"}}, {admin}reset,
   {admin}latency {{"mean_ms": 200, "chat_s": [8, 12], "news_s": [3, 7], "scale": 0.1}}

@@ -1,4 +1,4 @@
-"""The sandbox's own paths, under /_admin/: health, log, counts, invoice, credits, faults, date, latency, reset.
+"""The sandbox's own paths, under /_admin/: health, log, counts, invoice, credits, recording, faults, date, latency.
 
 What belongs here: reading and changing the running world over HTTP, for tests, benchmarks and people. What does not:
 anything that an upstream has. Answers are JSON; a request that cannot be met is a 400 that names the field.
@@ -25,6 +25,7 @@ def routes(world: World) -> list[Route]:
     faults = _Faults(world)
     return [
         Route("/_admin/health", _get(lambda _: _health(world))),
+        Route("/_admin/recording", _get(lambda _: world.market.recording())),
         Route("/_admin/log", _get(lambda request: _log(world, request))),
         Route("/_admin/stats", _get(lambda _: world.log.stats())),
         Route("/_admin/invoice", _get(lambda _: world.invoice.to_json())),
@@ -67,7 +68,7 @@ def _health(world: World) -> dict[str, Any]:
     config = world.config
     return {
         "status": "ok",
-        "market": "replayed" if config.replay else "simulated",
+        "market": world.market.kind,
         "seed": config.seed,
         "today": world.today,
         "latency_ms": world.latency_ms,

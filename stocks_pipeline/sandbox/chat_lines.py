@@ -7,6 +7,7 @@ said again below it.
 """
 
 from stocks_pipeline.sandbox.chat_phrases import Line, Phrases
+from stocks_pipeline.sandbox.chat_why import WHY
 
 
 def _vs_average(length: str, words: str) -> Line:
@@ -174,15 +175,25 @@ DRAWDOWN = Line(
 )
 BREAKDOWN = Line(
     ("sma_50",),
-    {"any": ("A close on the wrong side of the medium moving average of {sma_50} would change the picture.",)},
+    {
+        "any": (
+            "A close on the wrong side of the medium moving average of {sma_50} would change the picture.",
+            "The picture could turn if the price closed on the other side of its medium moving average of {sma_50}.",
+        )
+    },
 )
 PEER = Line(
     ("peer_1", "peer_1_correlation"),
     {
-        "up": ("Returns moved with those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",),
-        "down": ("Returns ran opposite to those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",),
+        "high": ("Returns moved with those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",),
+        "mid": (
+            "Among peers, {peer_1} has a correlation of {peer_1_correlation}, which is loose.",
+            "The peer {peer_1} has a correlation of {peer_1_correlation}, a loose tie.",
+        ),
+        "low": ("Returns ran opposite to those of the peer {peer_1}, with a correlation of {peer_1_correlation}.",),
     },
     by="peer_1_correlation",
+    band=(-0.6, 0.6),
 )
 DIVIDEND = Line(
     ("dividend_yield_12m",),
@@ -194,7 +205,12 @@ NO_TREND = Line((), {"any": ("A trend takes a longer history than what is stored
 NO_MOMENTUM = Line((), {"any": ("Momentum takes a longer history than what is stored.",)})
 GENERAL = Line(
     (),
-    {"any": ("Market moves that nothing in these data announces remain possible at any time.",)},
+    {
+        "any": (
+            "Market moves that nothing in these data announces remain possible at any time.",
+            "So short a history could hide how far the price may swing.",
+        )
+    },
 )
 HEADLINES = tuple(
     Line(
@@ -211,15 +227,16 @@ HEADLINES = tuple(
 NO_INFERENCE = Line((), {"any": ("Headlines are quoted as they were published and are not evidence of value.",)})
 
 ENGLISH = Phrases(
-    takeaways=(CLOSE, QUARTER_YEAR, LONG, RSI, TURNOUT),
+    takeaways=(CLOSE, QUARTER_YEAR, LONG, RSI),
+    why=WHY,
     close_only=CLOSE_ONLY,
     thin=THIN,
     undecided=UNDECIDED,
-    trend=(PREVIOUS, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP),
+    trend=(PREVIOUS, SHORT, MEDIUM, LONG, MONTH, QUARTER_YEAR, YEAR, RANGE, BANDS, VWAP, DIVIDEND, PEER),
     no_trend=NO_TREND,
     momentum=(RSI, RSI_RANK, MACD, VOLUME, TURNOUT, ATR),
     no_momentum=NO_MOMENTUM,
-    risks=(VOLATILITY, DRAWDOWN, BREAKDOWN, PEER, DIVIDEND),
+    risks=(VOLATILITY, DRAWDOWN, BREAKDOWN),
     general=GENERAL,
     headlines=HEADLINES,
     no_inference=NO_INFERENCE,

@@ -31,8 +31,15 @@ CLOSE = _any("ราคาปิดของวันที่ {session} อย�
 RSI = _any("ค่า RSI อยู่ที่ {rsi_14} .", "rsi_14")
 TURNOUT = _any("สัดส่วนปริมาณการซื้อขายต่อค่าปกติคือ {volume_ratio} .", "volume_ratio")
 LONG = _vs_average("200", "ระยะยาว")
+_SIGNALS = ("close_vs_sma_200", "return_3m", "macd_histogram")
 THAI = Phrases(
-    takeaways=(CLOSE, _return("return_3m", "หลายเดือน"), LONG, RSI, TURNOUT),
+    takeaways=(CLOSE, _return("return_3m", "หลายเดือน"), LONG, RSI),
+    why={
+        "BUY": _any("แนวโน้มระยะยาว ผลตอบแทนหลายเดือน และ MACD ไปในทางบวกเหมือนกัน จึงมีมุมมองเช่นนี้.", *_SIGNALS),
+        "SELL": _any("แนวโน้มระยะยาว ผลตอบแทนหลายเดือน และ MACD ไปในทางลบเหมือนกัน จึงมีมุมมองเช่นนี้.", *_SIGNALS),
+        "HOLD": _any("แนวโน้มระยะยาว ผลตอบแทนหลายเดือน และ MACD ไม่ไปในทางเดียวกัน จึงยังไม่เลือกทาง.", *_SIGNALS),
+        "thin": _any("มุมมองนี้มาจากสัญญาณเท่าที่ประวัติสั้นนี้มี."),
+    },
     close_only=CLOSE_ONLY,
     thin=_any("ประวัติที่เก็บไว้สั้นเกินไปสำหรับตัวชี้วัดบางรายการ."),
     undecided=_any("ข้อมูลเหล่านี้ยังไม่บอกทิศทางที่ชัดเจน."),
@@ -51,6 +58,8 @@ THAI = Phrases(
             "bollinger_upper",
         ),
         _any("ราคาถ่วงน้ำหนักปริมาณคือ {vwap_20} .", "vwap_20"),
+        _any("อัตราเงินปันผลคือ {dividend_yield_12m} .", "dividend_yield_12m"),
+        _any("สหสัมพันธ์กับ {peer_1} คือ {peer_1_correlation} .", "peer_1", "peer_1_correlation"),
     ),
     no_trend=_any("แนวโน้มต้องใช้ประวัติที่ยาวกว่านี้."),
     momentum=(
@@ -68,8 +77,6 @@ THAI = Phrases(
     risks=(
         _any("ความผันผวนคือ {volatility_30d} .", "volatility_30d"),
         _any("ราคาย่อตัวจากราคาปิดสูงสุดของปี {drawdown} .", "drawdown"),
-        _any("สหสัมพันธ์กับ {peer_1} คือ {peer_1_correlation} .", "peer_1", "peer_1_correlation"),
-        _any("อัตราเงินปันผลคือ {dividend_yield_12m} .", "dividend_yield_12m"),
     ),
     general=_any("ราคาอาจเปลี่ยนไปได้ทุกเมื่อโดยไม่มีสัญญาณในข้อมูลเหล่านี้."),
     headlines=tuple(

@@ -30,6 +30,8 @@ class Phrases:
     """What can be said in one language, by section; a single line stands where there is nothing else to say."""
 
     takeaways: tuple[Line, ...]
+    why: Mapping[str, Line]
+    """By stance, why it follows; of less than its three signals, `thin`."""
     close_only: Line
     thin: Line
     undecided: Line

@@ -75,12 +75,13 @@ def _text_of(message: Mapping[str, Any]) -> str:
 def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, Any]:
     """The answer to a prompt, spoilt by the named faults."""
     say, known = _Speaker(prompt, seed).say, prompt.phrases
+    stance = _stance(prompt)
     draft = Draft(
-        stance=_stance(prompt),
-        key_takeaways=_takeaways(say, known),
+        stance=stance,
+        key_takeaways=_takeaways(say, known, stance),
         price_and_trend=" ".join(_trend(say, known, short=not prompt.facts.get("sma_200"))),
         momentum_and_volume=" ".join(say("momentum", known.momentum) or say("momentum", (known.no_momentum,))),
-        risks=say("risks", known.risks)[:4] + say("risks", (known.general,)),
+        risks=say("risks", known.risks)[:4] or say("risks", (known.general,)),
         news=" ".join(headlines + say("news", (known.no_inference,)))
         if (headlines := say("news", known.headlines))
         else None,
@@ -91,9 +92,12 @@ def write(prompt: Prompt, seed: int, faults: Sequence[str] = ()) -> dict[str, An
     return draft.to_json()
 
 
-def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]], known: Phrases) -> list[str]:
+def _takeaways(say: Callable[[str, tuple[Line, ...]], list[str]], known: Phrases, stance: str) -> list[str]:
+    """What a hurried reader needs, and why the stance follows from it."""
     said = say("take", known.takeaways) or say("take", (known.close_only,))
-    return said if len(said) > 1 else [*said, *say("take", (known.thin, known.undecided))]
+    if len(said) <= 1:
+        return [*said, *say("take", (known.thin, known.undecided))]
+    return [*said, *(say("why", (known.why[stance],)) or say("why", (known.why["thin"],)))]
 
 
 def _trend(say: Callable[[str, tuple[Line, ...]], list[str]], known: Phrases, *, short: bool) -> list[str]:

@@ -24,7 +24,15 @@ _CACHED = 2500  # lives of about 65 kB each: 160 MB when all the ASX is in it
 
 
 class Market(Protocol):
-    """Where prices and listings come from: simulated here, recorded in replay.py."""
+    """Where prices and listings come from: simulated here, recorded in replay.py.
+
+    Attributes:
+        kind: `simulated` or `replayed`; in a header of every answer.
+        unknown: What the vendor says of a symbol that it does not know.
+    """
+
+    kind: str
+    unknown: str
 
     def series(self, symbol: str, now: int) -> Series | None:
         """The symbol as known at `now` (unix seconds); None if the vendor does not know it."""
@@ -38,9 +46,16 @@ class Market(Protocol):
         """The recorded listing file to serve as it is, if there is one."""
         ...
 
+    def recording(self) -> dict[str, bool]:
+        """Every recorded symbol and whether its prices are recorded adjusted already; empty where none is recorded."""
+        ...
+
 
 class SimulatedMarket:
     """A whole world from one number."""
+
+    kind = "simulated"
+    unknown = "No data found, symbol may be delisted"
 
     def __init__(self, seed: int, *, companies: int, unknown_share: float) -> None:
         self._seed = seed
@@ -63,6 +78,9 @@ class SimulatedMarket:
     def listing_file(self, day: date) -> bytes | None:
         del day
         return None
+
+    def recording(self) -> dict[str, bool]:
+        return {}
 
     def _company(self, symbol: str, exchange: Exchange) -> ListedCompany | None:
         return self._register.get(symbol.removesuffix(".AX")) if exchange is ASX else None

@@ -7,6 +7,7 @@ volume, dividends, splits; split-adjusted as of the last recorded day; 0.0 means
 
 import csv
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -26,6 +27,8 @@ _UNIX = date(1970, 1, 1)
 _UNKNOWN_LISTING_DAY = date(1900, 1, 1)
 _PRICES = ("open", "high", "low", "close", "adj_close")
 _CACHED = 1000
+_YEAR_S = 365 * 86_400
+_MOST_EVENTFUL = 0.1
 
 
 class ReplayError(ValueError):
@@ -39,7 +42,10 @@ class _ListingFile:
 
 
 class ReplayMarket:
-    """What was recorded, no more: a symbol without bars is unknown, as it would be to the vendor."""
+    """What was recorded, no more: a symbol without bars is unknown, and the vendor's 404 says why."""
+
+    kind = "replayed"
+    unknown = "not in the recording that is played here"
 
     def __init__(self, folder: Path) -> None:
         """Read the folder.
@@ -51,9 +57,13 @@ class ReplayMarket:
         if not files:
             raise ReplayError(f"no yahoo_*.parquet in {folder}")
         self._histories: dict[str, list[History]] = {}
+        self._adjusted: dict[str, bool] = {}
         for file in files:
-            for symbol, history in read_recorded(file).items():
+            recorded = read_recorded(file)
+            bare = _without_events(recorded.values())
+            for symbol, history in recorded.items():
                 self._histories.setdefault(symbol, []).append(history)
+                self._adjusted[symbol] = self._adjusted.get(symbol, False) or (bare and _adjusted(history))
         self._listings = _listing_files(folder)
         self._cached = lru_cache(maxsize=_CACHED)(self._series)
 
@@ -73,6 +83,9 @@ class ReplayMarket:
         known = [file for file in self._listings if file.day <= day] or self._listings[:1]
         return known[-1].path.read_bytes() if known else None
 
+    def recording(self) -> dict[str, bool]:
+        return self._adjusted
+
     def _recorded(self, symbol: str, now: int) -> tuple[int, int] | None:
         """Which recording of the symbol was newest at `now`, and how many of its bars there were by then.
 
@@ -88,6 +101,22 @@ class ReplayMarket:
     def _series(self, symbol: str, number: int, bars: int) -> Series:
         history = self._histories[symbol][number]
         return history.as_of(bars, int(history.ts[bars - 1]))
+
+
+def _without_events(recorded: Collection[History]) -> bool:
+    """Whether a file keeps no events: of hardly any symbol there is a dividend or a split. In one that keeps them, a
+    symbol without any is one that pays none.
+    """
+    eventful = sum(bool(history.dividends or history.splits) for history in recorded)
+    return eventful <= _MOST_EVENTFUL * len(recorded)
+
+
+def _adjusted(history: History) -> bool:
+    """Over a year without an event, and no close that differs from the adjusted one: it was recorded adjusted."""
+    long = len(history.ts) and history.ts[-1] - history.ts[0] > _YEAR_S
+    if not long or history.dividends or history.splits or history.adj_close is None:
+        return False
+    return bool(np.array_equal(history.close, history.adj_close))
 
 
 def read_listing(body: bytes) -> list[ListedCompany]:

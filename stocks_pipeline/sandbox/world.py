@@ -28,6 +28,8 @@ from stocks_pipeline.sandbox.second_source import SecondSource
 
 _LONGEST_HOLD_S = 120.0
 _HUNG_UP = 0
+MARKET_HEADER = "x-sandbox-market"
+"""In every answer of an upstream: whether its market is simulated or replayed."""
 
 
 @dataclass
@@ -132,6 +134,7 @@ class World:
                 status = _HUNG_UP
                 return Response(status_code=504)  # to a client that hung up, or after the longest hold
             response = handler(call)
+            response.headers[MARKET_HEADER] = self.market.kind
             record.fault = _named(call.faults)
             status = response.status_code
         finally:

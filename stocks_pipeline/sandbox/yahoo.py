@@ -105,7 +105,7 @@ def _chart(world: World, call: Call) -> Response:
         return _error(404, "Not Found", _NO_DATA)
     series = known_series(world, call.symbol)
     if series is None:
-        return _error(404, "Not Found", _NO_DATA)
+        return _error(404, "Not Found", world.market.unknown)
     series = spoil_series(series, call.faults)
     window = _window(series, call, world.now(series.exchange))
     if isinstance(window, Response):

@@ -16,7 +16,7 @@ import orjson
 from curl_cffi.requests import Response
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.domain.schemas import BARS
+from stocks_pipeline.domain.schemas import BARS, LIVE, REPLAYED, SIMULATED
 from stocks_pipeline.upstream.crew import Crew
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status, from_transport
 from stocks_pipeline.upstream.http import RetryPolicy, call
@@ -35,6 +35,7 @@ _CREDENTIALS_WAIT_S = 5.0
 _LONGEST_REFUSAL_S = 600.0  # most seconds of cool-downs in a row, whoever asks for them
 _POLL_S = 0.25  # how soon a waiting caller sees `stop`
 _CLOSE_S = 1.0  # what is still in flight after it is abandoned: nobody waits for its answer
+_MARKET = "x-sandbox-market"  # the sandbox's word in each answer; whoever is live is not asked for it
 _OK, _REDIRECTS, _BAD_REQUEST, _NOT_FOUND = 200, range(300, 400), 400, 404
 
 _Answer = Bars | UpstreamError
@@ -67,7 +68,8 @@ class Yahoo:
         request_timeout_s: float = 10.0,
         most_cool_downs: int = 6,
     ) -> None:
-        self.source = "yahoo" if base_url is None else "yahoo-sandbox"
+        self.source = LIVE if base_url is None else SIMULATED
+        """Whose the bars are; of a sandbox that replays, known from its first answer on."""
         self._limiter, self._clock, self._tz_of, self._policy = limiter, clock, tz_of, policy
         self._timeout_s = request_timeout_s
         configure(tz_of)
@@ -165,6 +167,8 @@ class Yahoo:
             )
         except OSError as error:  # every error of curl_cffi is one
             raise from_transport(UPSTREAM, symbol, error) from error
+        if self.source == SIMULATED and response.headers.get(_MARKET) == "replayed":
+            self.source = REPLAYED
         try:
             return _read(response, symbol, window, tz)
         except UpstreamError as error:

@@ -243,6 +243,21 @@ def test_company_fields_outlive_a_second_fetch_that_cannot_have_them(morning: Mo
     assert "no crumb" in shown["company_note"]
 
 
+def test_the_true_reason_without_company_data_reaches_the_reader(morning: MorningDesk) -> None:
+    """A past morning asks for no company: the report says that, also of data read again, and no field name."""
+    morning.clock.advance(3 * 86_400.0)
+    morning.fetch()
+    before = morning.lake.read(layout.ticker_data_key(DAY, "NVDA19"))
+    morning.fetch()
+    assert morning.lake.read(layout.ticker_data_key(DAY, "NVDA19")) == before
+    morning.write()
+    why = "not asked for: the morning is past, and Yahoo tells the present only"
+    payload = morning.payload("NVDA19")
+    assert payload["facts"]["absent"]["trailing_pe"] == why
+    assert payload["score_parts"]["valuation"]["reason"].startswith(f"trailing P/E: no price/earnings ({why})")
+    assert "trailing_pe" not in morning.lake.read(payload["markdown_key"]).decode()
+
+
 def test_another_currency_than_the_lists_is_told(morning: MorningDesk) -> None:
     """The vendor's word counts: stored as it is, a check that warns and a note; the others have neither."""
     morning.feed.script = lambda s, w: replace(waves(s, w), currency="EUR") if s == "NVDA" else waves(s, w)

@@ -33,7 +33,7 @@ NUMBERS = {"close": 141.2, "return_1d": -1.2, "sma_200": 120.0, "close_vs_sma_20
            "high_52w": 155.0, "macd": -0.5, "macd_signal": -0.2, "macd_histogram": -0.3}  # fmt: skip
 
 
-def sheet(*, news: bool = False, **numbers: float) -> FactSheet:
+def sheet(*, news: bool = False, **numbers: float | str) -> FactSheet:
     values: dict[str, Any] = {"ticker": "NVDA19", "yahoo_symbol": "NVDA", "company_name": "Nvidia", "session": DAY}
     values |= NUMBERS | numbers | ({"news_1": "Chips rise", "news_1_date": DAY} if news else {})
     facts = {
@@ -68,7 +68,8 @@ def written(found: Any) -> dict[str, Any]:
 
 def every_line() -> list[Line]:
     sections = [*vars(ENGLISH).values(), *vars(THAI).values()]
-    return [line for section in sections for line in (section if isinstance(section, tuple) else (section,))]
+    listed = [list(section.values()) if isinstance(section, dict) else section for section in sections]
+    return [line for section in listed for line in (section if isinstance(section, list | tuple) else (section,))]
 
 
 def test_no_sentence_has_a_number_or_a_fact_that_it_does_not_need() -> None:
@@ -105,6 +106,29 @@ def test_directions_follow_the_signs() -> None:
     assert "above its signal" in up
     assert '"stance": "BUY"' in up
     assert '"stance": "HOLD"' in down
+
+
+def test_the_stance_is_reasoned_and_peers_are_no_risk() -> None:
+    """One takeaway says why the stance follows, in words of that stance; peers and dividends are context, and the
+    sentence of market moves in general stands only where nothing else is a risk.
+    """
+    for numbers, stance, words in (
+        ({"macd_histogram": 0.3}, "BUY", "positive side"),
+        ({"close_vs_sma_200": -3.0, "return_3m": -2.0}, "SELL", "negative side"),
+        ({}, "HOLD", "agree"),
+    ):
+        given = sheet(peer_1="DBS19", peer_1_correlation=0.31, dividend_yield_12m=2.0, sma_50=130.0, **numbers)
+        answer = chat_writer.write(chat_writer.read_prompt(messages(given)), 1)
+        assert answer["stance"] == stance
+        [why] = [text for text in answer["key_takeaways"] if "stance" in text]
+        assert words in why
+        assert "peer" in answer["price_and_trend"].lower()
+        assert "dividend" in answer["price_and_trend"]
+        risks = " ".join(answer["risks"])
+        assert not re.search("peer|dividend|announces", risks)
+    short = chat_writer.write(chat_writer.read_prompt(messages(build_facts(
+        TICKER, walk(2), {}, {}, (), as_of=SESSION, source="s"))), 1)  # fmt: skip
+    assert len(short["risks"]) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 12, 60, 150, 330])

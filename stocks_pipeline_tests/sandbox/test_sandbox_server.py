@@ -142,7 +142,9 @@ def test_replay_over_http() -> None:
     with SandboxServer("--replay", str(data / "replay"), "--today", "2025-12-05") as server:
         body = server.get("/v8/finance/chart/QBE.AX?range=5d&interval=1d", host="")[2]
         assert b'"timestamp"' in body
-        assert server.get("/v8/finance/chart/ZZZ.AX?range=5d&interval=1d")[0] == 404
+        status, headers, refused = server.get("/v8/finance/chart/ZZZ.AX?range=5d&interval=1d")
+        assert (status, headers["x-sandbox-market"]) == (404, "replayed")
+        assert b"not in the recording" in refused
         recorded = (data / "asx_listed" / "ASXListedCompanies_2025-12-05.csv").read_bytes()
         assert server.get(PATHS[2], host="")[2] == recorded
 

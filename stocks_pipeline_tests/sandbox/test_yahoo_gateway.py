@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from curl_cffi.requests import Session
 
@@ -157,6 +159,23 @@ def test_every_symbol_comes_back_once_with_its_bars(sandbox: SandboxServer, open
     assert (yahoo.source, bhp.currency, bhp.exchange_tz) == ("yahoo-sandbox", "AUD", "Australia/Sydney")
     endpoints = sandbox.stats()["by_endpoint"]
     assert endpoints["chart"] == len(symbols)
+
+
+def test_replayed_prices_have_a_source_of_their_own(tmp_path: Path, open_yahoo: Open) -> None:
+    """Recorded real prices are told from invented ones by the sandbox's word, and what is not recorded says so."""
+    days = pa.array([MONTH.start + timedelta(days=at) for at in range(3)], pa.date32())
+    columns = {**dict.fromkeys(("open", "high", "low", "close", "adj_close"), [1.0] * 3), "symbol": ["NVDA"] * 3}
+    columns |= {"date": days, "volume": [1] * 3, "dividends": [0.0] * 3, "splits": [0.0] * 3}
+    pq.write_table(pa.table(columns), tmp_path / "yahoo_us.parquet")
+    with SandboxServer("--replay", str(tmp_path), "--today", MONTH.end.isoformat()) as server:
+        yahoo = open_yahoo(server.url)
+        results = fetch(yahoo, ["NVDA", "AMD"])
+    assert yahoo.source == "yahoo-replay"
+    assert isinstance(results["NVDA"], Bars)
+    missing = results["AMD"]
+    assert isinstance(missing, UpstreamError)
+    assert missing.kind is FailureKind.PERMANENT
+    assert "not in the recording" in missing.message
 
 
 def test_a_window_without_bars_is_no_failure(sandbox: SandboxServer, open_yahoo: Open) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.answer import read_answer
+from stocks_pipeline.domain.reports.fact_labels import LABELS, LEGEND
 from stocks_pipeline.domain.reports.fact_units import FactSheet, Unit
 from stocks_pipeline.domain.reports.facts import build_facts
 from stocks_pipeline.domain.reports.page import KEY_FACTS, page_of, sections_of
@@ -17,6 +18,7 @@ from stocks_pipeline.domain.reports.placeholders import Narrative, inject
 from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.reports.scores import score_report
 from stocks_pipeline.domain.reports.verifier import verify
+from stocks_pipeline.domain.reports.world import world_of
 from stocks_pipeline.domain.tickers import Ticker, packaged_tickers
 from stocks_pipeline.sandbox.chat_writer import read_prompt, write
 from stocks_pipeline_tests.report_cases import (
@@ -130,9 +132,9 @@ def test_markdown_tells_scores_and_sources() -> None:
     assert "![Price chart](NVDA19.png)" in text
     assert "| uncertainty of the newest session, better low |" in text
     assert "| fundamental | – |" in text
-    rows = [line for line in text.split("\n") if line.startswith("| `")]
+    rows = text.split("| how | from |\n|---|---|---|---|---|\n")[1].split("\n\n")[0].split("\n")
     assert len(rows) == len({one["fact"] for one in _payload()["evidence"]})
-    assert "| `close` | 87.90 USD | 14 March 2024 | as tested |" in text
+    assert "| close | 87.90 USD | 14 March 2024 | as tested |" in text
     assert "0.0065 USD" in text
 
 
@@ -140,7 +142,7 @@ def test_a_hostile_name_stays_one_cell() -> None:
     """A fact's text with bars and markup cannot break the table or become a link."""
     hostile = fact("company_name", "Evil | [x](http://e.example) <b>", Unit.TEXT)
     text = markdown(_payload(sheet([hostile])))
-    row = next(line for line in text.split("\n") if line.startswith("| `company_name`"))
+    row = next(line for line in text.split("\n") if line.startswith("| company |"))
     assert r"Evil \| \[x\](http\://e.example) \<b\>" in row
 
 
@@ -181,6 +183,95 @@ def test_sections_are_read_back_without_escapes() -> None:
     [section] = sections_of("**X**\n\n## News\n\nA \\*star\\* \\<b\\>\n- point\n")
     assert section.paragraphs == ("A *star* <b>",)
     assert section.points == ("point",)
+
+
+def test_what_is_not_in_the_data_is_said_in_plain_words() -> None:
+    """Every absent fact of a short history is named, grouped by its reason, on the page as in the Markdown; by labels
+    and with the date written out, never by a field's name.
+    """
+    known = build_facts(
+        TICKER, walk(120), {}, {}, (), as_of=SESSION, source="s", no_company="not asked for: it is past"
+    )
+    narrative, flaws = inject(draft(), known)
+    assert narrative is not None, flaws
+    payload = _payload(known, narrative=narrative)
+    text = markdown(payload)
+    [section] = [section for section in page_of(payload).sections if section.title == "Not in these data"]
+    for told in (text.partition("## Not in these data")[2].partition("\n## ")[0], "\n".join(section.points)):
+        for name in known.absent:
+            assert (
+                name.endswith("_date") or name == "news_1" or LABELS[name].removesuffix(" 1").lower() in told.lower()
+            ), name
+        assert not [name for name in known.absent if "_" in name and name in told]
+        assert "needs a year of bars, they begin on 29 September 2023" in told
+        assert "return on equity: not asked for: it is past." in told
+
+
+def test_a_whole_sheet_has_no_section_of_gaps() -> None:
+    """Where nothing is absent but the news, nobody is told of gaps."""
+    whole = _payload(sheet(absent={"news_1": "no news item"}))
+    assert "Not in these data" not in markdown(whole)
+    assert "Not in these data" not in [section.title for section in page_of(whole).sections]
+
+
+def test_the_spans_are_told_in_every_form() -> None:
+    """What short, medium and long mean stands in Markdown and on the page."""
+    assert LEGEND in markdown(_payload())
+    assert page_of(_payload()).legend == LEGEND
+
+
+@pytest.mark.parametrize(
+    ("source", "played", "note"),
+    [
+        ("yahoo", False, ""),
+        (
+            "yahoo-sandbox",
+            True,
+            "Simulated: prices, headlines and model answers come from the sandbox; nothing was paid.",
+        ),
+        (
+            "yahoo-replay",
+            True,
+            (
+                "Simulated: the prices are real, recorded ones; headlines and model answers come from the sandbox; "
+                "nothing was paid."
+            ),
+        ),
+        ("yahoo-sandbox", False, "Simulated: prices come from the sandbox."),
+    ],
+)
+def test_a_simulated_report_says_so_in_every_form(source: str, played: bool, note: str) -> None:  # noqa: FBT001
+    """Markdown, page and PDF footer say what is simulated, who wrote it and that nothing was paid; a real report none
+    of it.
+    """
+    payload = _payload() | {"world": world_of(walk(250, source=[source] * 250), played=played)}
+    page, text = page_of(payload), markdown(payload)
+    assert page.world == note
+    assert page.footer.startswith(note)
+    assert note in text
+    assert ("imulated" in text) == bool(note)
+    assert ("by the sandbox in the place of vendor/model, nothing paid" in text) == played
+    assert ("by the sandbox in the place of vendor/model;" in page.footer) == played
+    assert "would have cost 0.0065 USD" in text if played else "vendor/model, 0.0065 USD" in text
+
+
+def test_a_recording_without_events_is_not_taken_for_traded_prices() -> None:
+    """Replayed bars over more than a year with no dividend, no split and close = adj_close: a close shown may never
+    have been traded, and the report says so; not for other bars.
+    """
+    replayed = {"source": ["yahoo-replay"] * 300}
+    paid = [0.5] + [0.0] * 299
+    apart = [1.0] * 300
+    for columns, count, told in (
+        (replayed, 300, True),
+        ({"source": ["yahoo-replay"] * 200}, 200, False),
+        (replayed | {"dividend": paid}, 300, False),
+        (replayed | {"split": paid}, 300, False),
+        (replayed | {"adj_close": apart}, 300, False),
+        ({}, 300, False),
+    ):
+        payload = _payload() | {"world": world_of(walk(count, **columns), played=True)}
+        assert ("may not be the price that traded" in markdown(payload)) is told
 
 
 @pytest.mark.skipif(not has_replay(), reason="the recorded prices (STOCKS_SHARED_DATA) are not on this machine")

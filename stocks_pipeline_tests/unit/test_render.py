@@ -117,6 +117,12 @@ def test_the_longest_report_fits_one_page() -> None:
     assert _picture(_page(sections=sections, company="A very long name " * 20, key_facts=(("Fact", "1"),) * 8))
 
 
+def test_a_footer_of_many_notes_is_all_on_the_page() -> None:
+    """What stands last in a long footer is drawn and not cut off: without it the picture is another one."""
+    notes = "Simulated, in words enough for a whole line of the footer, and for much of the next one as well. " * 5
+    assert _picture(_page(footer=f"{notes} Written today.")) != _picture(_page(footer=f"{notes} Never written at all."))
+
+
 def test_an_empty_report_is_still_a_page() -> None:
     """No sections, no key facts."""
     assert _picture(_page(sections=(), key_facts=()))

@@ -65,6 +65,44 @@ def test_what_was_not_recorded_is_unknown(tmp_path: Path) -> None:
     assert market.series("AAA.AX", ASX.end_of(date(2025, 11, 30))) is None
 
 
+def _year(folder: Path, name: str, dividends: dict[str, float], *, days: int = 400, adjusted: float = 1.0) -> None:
+    """A file of ten symbols over some 400 days, `dividends` of some of them."""
+    folder.mkdir(exist_ok=True)
+    sessions = [date(2024, 1, 2) + timedelta(days=at) for at in range(days)]
+    tables = []
+    for at in range(10):
+        symbol, close = f"{name}{name}{at}.AX", [1.0 + at] * days
+        columns = {**dict.fromkeys(("open", "high", "low", "close"), close), "symbol": [symbol] * days}
+        columns |= {"adj_close": [value * adjusted for value in close], "date": sessions, "volume": [1] * days}
+        columns |= {"dividends": [dividends.get(symbol, 0.0)] + [0.0] * (days - 1), "splits": [0.0] * days}
+        tables.append(pa.table(columns))
+    pq.write_table(pa.concat_tables(tables), folder / f"yahoo_{name}.parquet")
+
+
+def test_a_recording_without_events_is_marked_as_adjusted(tmp_path: Path) -> None:
+    """Over a year without dividend or split and with close = adj_close, in a file that keeps hardly any event: such a
+    close may never have been traded. Not in a file that keeps events, where it is a share that pays none; not in a
+    short one; not where the two closes differ.
+    """
+    _year(tmp_path, "B", {"BB3.AX": 0.5})
+    _year(tmp_path, "P", {f"PP{at}.AX": 0.5 for at in range(5)})
+    _year(tmp_path, "S", {}, days=300)
+    _year(tmp_path, "D", {}, adjusted=0.9)
+    found = ReplayMarket(tmp_path).recording()
+    assert len(found) == 40
+    assert {symbol for symbol, adjusted in found.items() if adjusted} == {f"BB{at}.AX" for at in range(10) if at != 3}
+
+
+def test_the_shared_recordings_of_receipts_and_us_shares_are_adjusted() -> None:
+    """What the recorded year of receipts and US shares looks like, and the ASX's does not."""
+    data = shared_data()
+    if data is None:
+        pytest.skip("the shared recordings are not here")
+    found = ReplayMarket(data / "replay").recording()
+    assert found["NVDA"]
+    assert not any(adjusted for symbol, adjusted in found.items() if symbol.endswith(".AX"))
+
+
 def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
     """The reason names the folder and what is missing."""
     with pytest.raises(ReplayError, match=r"no yahoo_\*\.parquet in"):

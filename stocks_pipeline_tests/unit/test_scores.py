@@ -3,11 +3,12 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet, Unit
 from stocks_pipeline.domain.reports.facts import build_facts
+from stocks_pipeline.domain.reports.faithfulness import sentences
 from stocks_pipeline.domain.reports.placeholders import Narrative, inject
 from stocks_pipeline.domain.reports.scores import explained, present, score_report
 from stocks_pipeline.domain.reports.share_scores import share_scores, signals
@@ -54,6 +55,7 @@ def test_every_part_can_be_demanded() -> None:
     assert weighed("s", (part("a", 8, 90, ""), part("b", None, 10, "gone")), every=True).value is None
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6))
 def test_a_scale_is_held_to_its_ends(value: float) -> None:
     """0 to 10, both ends reached, and it can run downwards."""
@@ -78,15 +80,33 @@ def test_a_good_report_scores_high_and_every_score_is_explained() -> None:
 
 
 def test_a_refused_number_costs_faithfulness() -> None:
-    """A finding on a span counts against its kind, one outside every span against the numbers."""
+    """A finding on a span takes that value away, one outside every span adds one that does not stand."""
     narrative = _narrative()
     close = next(one for one in narrative.evidence if one.fact == "close")
     on_span = score_report(narrative, sheet(), Verdict(False, (Problem("value", close.start),)))["faithfulness"]
     astray = score_report(narrative, sheet(), Verdict(False, (Problem("unresolved", len(narrative.text)),)))
-    numbers = sum(one.fact not in {"ticker", "company_name", "session"} for one in narrative.evidence)
-    assert on_span.parts[0].why == f"{numbers - 1} of {numbers} stand"
-    assert astray["faithfulness"].parts[0].why == f"{numbers} of {numbers + 1} stand"
+    values = len(narrative.evidence)
+    assert on_span.parts[2].why == f"{values - 1} of {values} stand"
+    assert astray["faithfulness"].parts[2].why == f"{values} of {values + 1} stand"
     assert (on_span.value or 10) < 10
+
+
+def test_sentences_without_a_value_cost_faithfulness() -> None:
+    """A text that says much and shows little is less faithful, and the score tells how many sentences show a value."""
+    chatty = "The picture is calm. The trend is firm. The tone is calm. The close of {close} is a price."
+    full = score_report(_narrative(), sheet(), Verdict())["faithfulness"]
+    thin = score_report(_narrative(price_and_trend=chatty), sheet(), Verdict())["faithfulness"]
+    assert (full.value or 0) - (thin.value or 10) > 0.5
+    assert full.parts[0].why.startswith("5 of 5 sentences show a verified value")
+    assert thin.parts[0].why.startswith("5 of 8 sentences show a verified value")
+
+
+def test_a_full_stop_inside_a_value_ends_no_sentence() -> None:
+    """Decimals and quoted headlines are one value; a name alone anchors nothing."""
+    headline = fact("news_1", "Up 3.5 percent. Who sold? Nobody.", Unit.TEXT)
+    narrative = _narrative(sheet([headline]), price_and_trend='It reads "{news_1}" today. {ticker} rests.')
+    facts = [[one.fact for one in inside] for inside in sentences(narrative)]
+    assert facts[2:4] == [["news_1"], ["ticker"]]
 
 
 def test_a_doubt_costs_a_little_faithfulness_and_nothing_else() -> None:
@@ -94,7 +114,7 @@ def test_a_doubt_costs_a_little_faithfulness_and_nothing_else() -> None:
     good = score_report(_narrative(), sheet(), Verdict())
     doubted = score_report(_narrative(), sheet(), Verdict(doubts=(Problem("doubt", 80),)))
     assert (doubted["faithfulness"].value or 10) < (good["faithfulness"].value or 0)
-    assert doubted["faithfulness"].parts[-1].why.endswith("1 sentences not verified")
+    assert doubted["faithfulness"].parts[1].why == "1 sentences not verified"
     for name in ("consistency", "compliance"):
         assert doubted[name].value == good[name].value
 
@@ -124,10 +144,41 @@ def test_a_stance_against_the_signals_is_poor_reasoning() -> None:
     assert buy > hold > sell
 
 
+def test_a_stance_against_all_signals_is_worth_five_at_most() -> None:
+    """Where every signal points up, SELL is held to 5 and told why; not HOLD or BUY, nor SELL where one is down."""
+    sold = score_report(_narrative(stance="SELL"), sheet(), Verdict())["overall"]
+    assert sold.value == 5
+    assert sold.parts[-1].why == "SELL, and all 6 signals point up"
+    mixed = sheet([fact("return_1m", -1.0, Unit.PERCENT)])
+    for stance, known in (("BUY", sheet()), ("HOLD", sheet()), ("SELL", mixed)):
+        overall = score_report(_narrative(known, stance=stance), known, Verdict())["overall"]
+        assert "at most" not in [one.name for one in overall.parts]
+        assert overall.value != 5
+
+
+def test_the_stance_counts_in_the_overall_score() -> None:
+    """Consistency has a weight of its own; with too few signals to judge by, the others have it and say so."""
+    hold, buy = (
+        score_report(_narrative(stance=name), sheet(), Verdict())["overall"].value or 0 for name in ("HOLD", "BUY")
+    )
+    assert buy - hold >= 1
+    few = sheet(without=["close_vs_sma_50", "return_1m", "return_3m", "rsi_14"])
+    narrative = _narrative(few, key_takeaways=("The close was {close}.",) * 2)
+    scores = score_report(narrative, few, Verdict())
+    assert scores["consistency"].value is None
+    assert "only 2 signals are known" in scores["overall"].parts[1].why
+    assert scores["overall"].value is not None
+
+
 def test_completeness_asks_only_for_what_there_is() -> None:
-    """A subject without data is no gap; one with data that the text leaves out is, and it is named."""
-    score = score_report(_narrative(), sheet(), Verdict())["completeness"]
+    """A subject without data is no gap of the text; one with data that it leaves out is, and it is named. What the bars
+    could not give is a part of its own, and named as well.
+    """
+    score = score_report(_narrative(), sheet(absent={}), Verdict())["completeness"]
     assert score.value == 10
+    short = score_report(_narrative(), sheet(), Verdict())["completeness"]
+    assert (short.value or 10) < 10
+    assert short.parts[2].why == "not in the data, and said so: long-term average (200 sessions)"
     yearly = sheet([fact("high_52w", 97.35, Unit.PRICE)])
     assert "range of the year" in score_report(_narrative(yearly), yearly, Verdict())["completeness"].parts[1].why
 

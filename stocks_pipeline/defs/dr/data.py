@@ -54,6 +54,8 @@ GIVE_UP = timedelta(hours=24)
 """How long after its cutoff a morning asks again for a session that Yahoo did not have: until the next morning."""
 
 COMPANY = "stocks.company"
+COMPANY_NOTE = "stocks.company_note"
+"""Why there is none, where there is none."""
 EXPECTED = "stocks.expected_session"
 
 CHECKS = {
@@ -178,14 +180,13 @@ class TickerFetch:
         stored = self._stored(key)
         if stored is None:
             return None
-        table, company = stored
+        table, known = stored
         expected = expected_session(self.tickers[name], day)
         if not stale_prices(table, expected).passed and self.clock.now() < cutoff(day) + GIVE_UP:
             return None
-        known = CompanyAnswer(company, "" if company else "none is stored with the bars")
         return self._store(day, self.tickers[name], table, expected, known, None)
 
-    def _stored(self, key: str) -> tuple[Any, dict[str, Any]] | None:
+    def _stored(self, key: str) -> tuple[Any, CompanyAnswer] | None:
         """Bars and company as they are stored; None where there are none that can be read."""
         from stocks_pipeline.domain.schemas import PRICES
         from stocks_pipeline.storage.lake import LakeError
@@ -196,18 +197,19 @@ class TickerFetch:
             return None
         try:
             table, metadata, _ = read_stored(self.lake, place, PRICES)
-            return table, json.loads(metadata[COMPANY])
+            return table, CompanyAnswer(json.loads(metadata[COMPANY]), metadata.get(COMPANY_NOTE, ""))
         except (LakeError, KeyError, ValueError):  # damaged, or another version's: it is fetched anew
             return None
 
     def _company(self, key: str) -> CompanyAnswer:
-        """What Yahoo says of the company; where it says nothing, what the morning has stored already."""
+        """What Yahoo says of the company; if that is nothing, what the morning has stored already, be it a reason."""
         day, name = parse_ticker_key(key)
         answer = self.companies.ask(self.tickers[name].yahoo, cutoff(day), self.stop)
         stored = None if answer.fields else self._stored(key)
-        if not stored or not stored[1]:
+        if not stored:
             return answer
-        return CompanyAnswer(stored[1], f"as stored before: {answer.note}")
+        known = stored[1]
+        return CompanyAnswer(known.fields, f"as stored before: {answer.note}") if known.fields else known
 
     def _label(self, bars: Any, ticker: Ticker) -> Any:
         from stocks_pipeline.defs.labels import label
@@ -227,6 +229,7 @@ class TickerFetch:
         from stocks_pipeline.storage.tables import write_table
 
         metadata = {COMPANY: json.dumps(dict(company.fields), sort_keys=True), EXPECTED: expected.isoformat()}
+        metadata |= {COMPANY_NOTE: company.note} if company.note and not company.fields else {}
         stored = write_table(self.lake, layout.ticker_data_key(day, ticker.dr), table, PRICES, metadata=metadata)
         return Made(
             metadata=page_metadata(ticker, table, stored, expected, seconds, company),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from stocks_pipeline.defs.dr.data import COMPANY
+from stocks_pipeline.defs.dr.data import COMPANY, COMPANY_NOTE
 from stocks_pipeline.defs.dr.fetched import DAMAGED, MissingDataError, NoData, NoDataError
 from stocks_pipeline.domain.schemas import PRICES, SchemaError
 from stocks_pipeline.storage import layout
@@ -33,15 +33,16 @@ class MorningData:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _read: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, name: str) -> tuple[Any, dict[str, Any]]:
-        """One ticker's bars (schemas.PRICES) and its company fields.
+    def of(self, name: str) -> tuple[Any, dict[str, Any], str]:
+        """One ticker's bars (schemas.PRICES), its company fields, and where there are none the fetch's reason.
 
         Raises:
             NoDataError: there are none, or the file is damaged (permanent, unless the fetch said otherwise).
         """
         key = layout.ticker_data_key(self.day, name)
         try:
-            return read_table(self.lake, key, PRICES), json.loads(read_metadata(self.lake, key).get(COMPANY, "{}"))
+            kept = read_metadata(self.lake, key)
+            return read_table(self.lake, key, PRICES), json.loads(kept.get(COMPANY, "{}")), kept.get(COMPANY_NOTE, "")
         except KeyMissing as error:
             raise MissingDataError.of(name, self.day, self.why.get(name)) from error
         except (LakeError, SchemaError, json.JSONDecodeError) as error:

@@ -18,7 +18,7 @@ from stocks_pipeline import __version__
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.dr.config import ReportsConfig
 from stocks_pipeline.defs.dr.data import chosen_tickers
-from stocks_pipeline.defs.dr.fetched import why_no_data
+from stocks_pipeline.defs.dr.fetched import NoData, why_no_data
 from stocks_pipeline.defs.dr.job_book import JobBook, asked_of, close_abandoned, execution_of
 from stocks_pipeline.defs.dr.master import GROUP, OWNERS, run_keys
 from stocks_pipeline.defs.dr.run_log import RunLog
@@ -28,6 +28,7 @@ from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, f
 from stocks_pipeline.partitions import morning_tickers, parse_ticker_key
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
+from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.upstream.failures import UpstreamError, redact
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
     from stocks_pipeline.defs.dr.morning_peers import MorningPeers
     from stocks_pipeline.defs.dr.writing import ReportDesk
 
-    store, stop, llm = lake.open(), threading.Event(), Settings.load().llm
+    store, stop, settings = lake.open(), threading.Event(), Settings.load()
+    llm, played = settings.llm, settings.base_url is not None
     chosen = chosen_tickers(store, config.tickers)
     everyone = {**chosen_tickers(store, []), **chosen}
     keys = run_keys(context.partition_keys, chosen, config.limit)
@@ -86,13 +88,12 @@ def ticker_reports(  # noqa: PLR0913, PLR0917 - Dagster hands in each resource b
             book = JobBook(store, day, execution, asked_of(context.run, config), clock, config.rewrite)
             book.open(names)  # a complete record for every ticker of the morning, before any work starts
             close_abandoned(context.instance, book, names)
-            missing = [name for name in names if not store.exists(layout.ticker_data_key(day, name))]
-            why = why_no_data(context.instance, day, missing) if missing else {}
+            why = _why_missing(context.instance, store, day, names)
             data = MorningData(store, day, frozenset(everyone), why)
             headlines = MorningNews(store, source, day, execution, clock, config.rewrite)
             peers = MorningPeers(store, data, execution, clock, config.rewrite)
             desks[day] = ReportDesk(
-                store, data, everyone, model, headlines, peers, clock, book, llm.language, stop, refusals
+                store, data, everyone, model, headlines, peers, clock, book, llm.language, stop, played, refusals
             )
         said = RunLog(context.log.info)
         make, many = _Work(desks, said).make, llm.concurrency
@@ -108,6 +109,12 @@ def _logged(events: Iterator[FanOutEvent], said: RunLog) -> Iterator[FanOutEvent
             said.flush(at_least=40)
     finally:
         said.flush()
+
+
+def _why_missing(instance: dg.DagsterInstance, store: Lake, day: date, names: list[str]) -> dict[str, NoData]:
+    """Of those without stored data, what the fetches said."""
+    missing = [name for name in names if not store.exists(layout.ticker_data_key(day, name))]
+    return why_no_data(instance, day, missing) if missing else {}
 
 
 def _by_day(keys: list[str]) -> dict[date, list[str]]:
@@ -143,13 +150,15 @@ class _Work:
 def report_metadata(written: "Written") -> dict[str, Any]:
     """What the UI shows of one report: the picture, the text, scores, seconds, cost, and where it lies."""
     from stocks_pipeline.domain.reports.render import svg_to_png
+    from stocks_pipeline.domain.reports.world import world_note
 
     payload = written.payload
     thumbnail = base64.b64encode(svg_to_png(written.chart_svg, ppi=THUMBNAIL_PPI)).decode()
-    usd = payload["api_costs"]["usd"]
+    usd, world = payload["api_costs"]["usd"], world_note(payload)
     return {
         "chart": dg.MetadataValue.md(f"![{written.ticker.dr}](data:image/png;base64,{thumbnail})"),
         "report": dg.MetadataValue.md(payload["narrative_report"]),
+        **({"simulated": world} if world else {}),
         "stance": payload["stance"],
         "session": payload["session"],
         "scores": markdown_table(

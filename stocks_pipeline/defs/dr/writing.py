@@ -30,6 +30,7 @@ from stocks_pipeline.domain.reports.payload import Execution, Timings, build_pay
 from stocks_pipeline.domain.reports.placeholders import Narrative
 from stocks_pipeline.domain.reports.prompt import messages
 from stocks_pipeline.domain.reports.scores import score_report
+from stocks_pipeline.domain.reports.world import world_of
 from stocks_pipeline.domain.tickers import Ticker
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake
@@ -55,6 +56,7 @@ class _Stored:
     ticker: Ticker
     bars: Any
     company: Mapping[str, Any]
+    no_company: str
     others: Others
 
 
@@ -72,6 +74,8 @@ class ReportDesk:
     book: JobBook
     language: str = "en"
     stop: threading.Event = field(default_factory=threading.Event)
+    played: bool = False
+    """The sandbox plays the model and the news feed: nothing is paid."""
     refusals: list[UpstreamError] = field(default_factory=list)
     """Why the stage was stopped, the first reason first; as `stop`, it is shared by all mornings of a run."""
 
@@ -144,6 +148,7 @@ class ReportDesk:
             execution=Execution(self.book.execution_id, self.clock.now()),
         )
         payload |= {"news_error": news_error, "tries": told.tries}
+        payload |= {"world": world_of(stored.bars, played=self.played)}
         return self.files.store(ticker, payload, stored.bars, svg, png)
 
     def _timed(self, seconds: dict[str, float], step: str, work: Callable[[], Any]) -> Any:
@@ -153,8 +158,8 @@ class ReportDesk:
         return made
 
     def _of(self, ticker: Ticker) -> _Stored:
-        bars, company = self.data.of(ticker.dr)
-        return _Stored(ticker, bars, company, self.peers.of(ticker.dr, bars))
+        bars, company, why = self.data.of(ticker.dr)
+        return _Stored(ticker, bars, company, why, self.peers.of(ticker.dr, bars))
 
     def _headlines(self, stored: _Stored) -> tuple[tuple[NewsItem, ...], str | None]:
         """The newest headlines by the morning; news that cannot be had is said, not invented."""
@@ -165,9 +170,16 @@ class ReportDesk:
         return self.news.of(stored.ticker, answered, self.stop)
 
     def _facts(self, stored: _Stored, news: Sequence[NewsItem]) -> FactSheet:
-        source = layout.ticker_data_key(self.day, stored.ticker.dr)
-        peers = stored.others.histories
-        return build_facts(stored.ticker, stored.bars, stored.company, peers, news, as_of=self.day, source=source)
+        return build_facts(
+            stored.ticker,
+            stored.bars,
+            stored.company,
+            stored.others.histories,
+            news,
+            as_of=self.day,
+            source=layout.ticker_data_key(self.day, stored.ticker.dr),
+            no_company=stored.no_company,
+        )
 
     def _check(self, stored: _Stored, sheet: FactSheet, news: Sequence[NewsItem]) -> Callable[[Narrative], "Verdict"]:
         """The verifier over what is stored of this ticker."""

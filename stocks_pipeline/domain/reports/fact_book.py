@@ -16,6 +16,8 @@ from stocks_pipeline.domain.tickers import Ticker
 
 TICKER_LIST = "dr/ticker_master"
 """Source of the facts that come from the ticker list."""
+NOT_THERE = "not in the company data"
+_REASON = 160  # characters of why there are no company data
 _NEWS = 5
 _TINY_RATIO = 0.005  # which two decimals would show as nothing
 
@@ -84,12 +86,16 @@ def write_news(book: Book, news: Sequence[NewsItem]) -> None:
         book.absent["news_1"] = "no news item"
 
 
-def write_company(book: Book, company: Mapping[str, Any]) -> None:
-    """The fields of the vendor's company data, where they are numbers; none is corrected or guessed."""
+def write_company(book: Book, company: Mapping[str, Any], no_company: str = "") -> None:
+    """The fields of the vendor's company data, where they are numbers; none is corrected or guessed.
+
+    `no_company` is why there is no field at all: the words of the fetch, which a vendor may have had a hand in.
+    """
+    lacking = (clean_text(no_company, _REASON) if not company else "") or NOT_THERE
     for name, field in COMPANY.items():
         value = company.get(field.key)
         if value is None:
-            book.absent[name] = "not in the company data"
+            book.absent[name] = lacking
         elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             book.absent[name] = "no number in the company data"
         elif field.above_zero and value <= 0:

@@ -43,6 +43,7 @@ def build_facts(  # noqa: PLR0913 - what is known of a ticker, each with its own
     *,
     as_of: date,
     source: str,
+    no_company: str = "",
 ) -> FactSheet:
     """Everything a report of `ticker` may say on `as_of`.
 
@@ -56,6 +57,7 @@ def build_facts(  # noqa: PLR0913 - what is known of a ticker, each with its own
         news: in any order; the five newest are taken.
         as_of: the day asked for. The facts of prices are of the newest session at or before it.
         source: lake key of the bars and the company data.
+        no_company: why there are no company fields, in the words of the fetch.
 
     Raises:
         ValueError: bars of several symbols, or two for one session.
@@ -66,7 +68,7 @@ def build_facts(  # noqa: PLR0913 - what is known of a ticker, each with its own
     others = {name: rows for name, rows in peers.items() if name not in {ticker.dr, ticker.yahoo}}
     _of_bars(book, past, others)
     write_news(book, news)
-    write_company(book, company)
+    write_company(book, company, no_company)
     facts = {name: book.facts[name] for name in CATALOGUE if name in book.facts}
     return FactSheet(ticker, as_of, book.currency, facts, book.absent, (TICKER_LIST, source))
 

@@ -11,7 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from stocks_pipeline.domain.reports.display import display, long_date
+from stocks_pipeline.domain.reports.fact_labels import LEGEND
 from stocks_pipeline.domain.reports.fact_units import FactSheet
+from stocks_pipeline.domain.reports.gaps import GAPS, gaps
+from stocks_pipeline.domain.reports.world import world_note, writer_of
 
 KEY_FACTS = (
     ("close", "Close"),
@@ -54,6 +57,10 @@ class Page:
     sections: tuple[Section, ...]
     footer: str
     language: str = "en"
+    legend: str = LEGEND
+    """The spans behind the words."""
+    world: str = ""
+    """That it is simulated, where it is."""
 
 
 def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
@@ -65,7 +72,9 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
     sheet = FactSheet.from_dict(payload["facts"])
     made = datetime.fromisoformat(payload["generated_at"])
     mind = f"Mind the currency: {sheet.currency_note}, and so is every price here. " if sheet.currency_note else ""
-    lacks = _news_note(payload.get("news_error"))
+    world = world_note(payload)
+    lacks = f"{world} " if world else ""
+    lacks += _news_note(payload.get("news_error"))
     place = " · ".join(part for part in (sheet.ticker.exchange, sheet.currency) if part)
     return Page(
         ticker=payload["ticker"],
@@ -73,12 +82,19 @@ def page_of(payload: Mapping[str, Any], *, language: str = "en") -> Page:
         session=f"{place} · session of {long_date(datetime.fromisoformat(payload['session']).date())}",
         stance=payload["stance"],
         key_facts=tuple((label, _shown(sheet, name)) for name, label in KEY_FACTS),
-        sections=(*sections_of(payload["narrative_report"]), *_not_verified(payload["verdict"]["doubts"])),
+        sections=(*sections_of(payload["narrative_report"]), *added_sections(payload)),
         footer=f"{lacks}{mind}Written {long_date(made.date())}, {made:%H:%M} UTC by "
-        f"{payload['model'] or 'an unnamed model'}; "
+        f"{writer_of(payload)}; "
         f"{len(payload['evidence'])} figures and names traced to stored rows. Not investment advice.",
         language=language,
+        world=world,
     )
+
+
+def added_sections(payload: Mapping[str, Any]) -> tuple[Section, ...]:
+    """What the code adds to the model's sections: what is not in the data, and sentences not verified."""
+    lacking = gaps(payload["facts"]["absent"])
+    return (*([Section(GAPS, (), lacking)] if lacking else []), *_not_verified(payload["verdict"]["doubts"]))
 
 
 def sections_of(markdown: str) -> tuple[Section, ...]:

@@ -4,8 +4,8 @@ What belongs here: the keys, and turning what the stages made into JSON types. W
 (page.py, render.py). The same input gives the same bytes.
 
 The seed's keys: narrative_report, chart_base64, user_facing_scores, timing_metrics {fetch_data, news, ai_analysis,
-chart} in seconds, api_costs. Ours: evidence, facts, verdict (whose doubts are the sentences not verified), score_parts
-and the report's own data.
+chart} in seconds, api_costs. Ours: evidence, facts, verdict (whose doubts are the sentences not verified), score_parts,
+world (where prices come from, and whether the sandbox played news and model) and the report's own data.
 """
 
 import base64
@@ -18,11 +18,14 @@ from typing import Any, Protocol
 
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.display import display, long_date
+from stocks_pipeline.domain.reports.fact_labels import LEGEND, in_words, label
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
+from stocks_pipeline.domain.reports.gaps import GAPS, gaps
 from stocks_pipeline.domain.reports.page import DOUBTS, DOUBTS_MEAN
 from stocks_pipeline.domain.reports.placeholders import Narrative, escaped
 from stocks_pipeline.domain.reports.scores import explained, present
 from stocks_pipeline.domain.reports.weighing import Score, label_of
+from stocks_pipeline.domain.reports.world import cost_of, world_note, writer_of
 
 
 @dataclass(frozen=True)
@@ -140,20 +143,27 @@ def markdown(payload: Mapping[str, Any], *, chart: str | None = None) -> str:
     """The report for people: the text, the scores and where each figure comes from. `chart` is a file name to show."""
     sheet = FactSheet.from_dict(payload["facts"])
     heading, _, rest = payload["narrative_report"].partition("\n")
-    parts = [heading, *([f"![Price chart]({chart})"] if chart else []), rest.strip()]
+    world = world_note(payload)
+    parts = [
+        heading,
+        *([f"> {world}"] if world else []),
+        *([f"![Price chart]({chart})"] if chart else []),
+        rest.strip(),
+    ]
+    if lacking := gaps(sheet.absent):
+        parts.append(f"## {GAPS}\n\n" + "\n".join(f"- {escaped(line)}" for line in lacking))
     parts.append("## Scores\n\n" + "\n".join(_score_rows(payload["score_parts"])))
     parts.append("## Where the figures come from\n\n" + "\n".join(_source_rows(payload["evidence"], sheet)))
     if doubts := payload["verdict"]["doubts"]:
         rows = [f"- {one['text']}" for one in doubts]
         parts.append(f"## {DOUBTS}\n\n{DOUBTS_MEAN}\n\n" + "\n".join(rows))
-    cost = payload["api_costs"]["usd"]
-    paid = f"{cost} USD" if cost is not None else "at a cost the provider did not tell"
     if error := payload.get("news_error"):
         parts.append(f"News could not be had: {escaped(error)}.")
     if note := sheet.currency_note:
         parts.append(f"Mind the currency: {note}, and so is every price here.")
+    parts.append(LEGEND)
     parts.append(
-        f"Written {payload['generated_at']} by {escaped(payload['model'] or 'an unnamed model')}, {paid}; "
+        f"Written {payload['generated_at']} by {escaped(writer_of(payload))}, {cost_of(payload)}; "
         f"execution {escaped(payload['execution_id'])}. Not investment advice."
     )
     return "\n\n".join(parts) + "\n"
@@ -176,7 +186,7 @@ def _source_rows(evidence: Sequence[Mapping[str, Any]], sheet: FactSheet) -> lis
     for name in dict.fromkeys(one["fact"] for one in evidence):
         fact: Fact = sheet.facts[name]
         shown = escaped(display(fact, sheet.currency))
-        cells = (f"`{name}`", shown, long_date(fact.as_of), escaped(fact.formula), escaped(fact.source))
+        cells = (label(name), shown, long_date(fact.as_of), escaped(in_words(fact.formula)), escaped(fact.source))
         rows.append("| " + " | ".join(cells) + " |")
     return rows
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from stocks_pipeline.domain.reports.answer import Draft, Flaw
 from stocks_pipeline.domain.reports.display import display
+from stocks_pipeline.domain.reports.fact_catalogue import COMPANY
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet, Unit
 from stocks_pipeline.domain.reports.prose import PLACEHOLDER, flaws_of, language_flaw
 from stocks_pipeline.domain.reports.svg import one_line
@@ -106,6 +107,11 @@ class _Page:
         return self
 
 
+def _why(name: str, sheet: FactSheet) -> str:
+    """In brackets; not of company data, where it may be a vendor's text."""
+    return "" if name in COMPANY else f" ({sheet.absent[name]})"
+
+
 def shown_in_text(fact: Fact, currency: str | None) -> str:
     """A fact as the narrative shows it: as displayed, a text fact with its Markdown marks escaped."""
     shown = display(fact, currency)
@@ -119,6 +125,6 @@ def _flaws(where: str, text: str, sheet: FactSheet, language: str) -> Iterator[F
         yield Flaw.of("placeholder", where, rest, "a brace that belongs to no {fact_name}: write the name exactly")
     for name in dict.fromkeys(PLACEHOLDER.findall(text)):
         if name in sheet.absent:
-            yield Flaw.of("absent", where, f"{{{name}}}", f"has no value ({sheet.absent[name]}): leave it out")
+            yield Flaw.of("absent", where, f"{{{name}}}", f"has no value{_why(name, sheet)}: leave it out")
         elif name not in sheet.facts:
             yield Flaw.of("placeholder", where, f"{{{name}}}", "no such fact: use only the names listed")

@@ -15,6 +15,8 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from stocks_pipeline.domain.reports.display import display
+from stocks_pipeline.domain.reports.fact_book import NOT_THERE
+from stocks_pipeline.domain.reports.fact_catalogue import COMPANY
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
 
 LANGUAGES = {
@@ -133,8 +135,10 @@ def _words(facts: Mapping[str, Fact]) -> list[str]:
 
 
 def _absent(absent: Mapping[str, str]) -> list[str]:
-    """One line for each reason: what is missing for it."""
+    """One line for each reason: what is missing for it. Why no company data came is nothing to the model, and may be a
+    vendor's text that differs from one fetch to the next: the same question is asked, and paid for, once.
+    """
     grouped: dict[str, list[str]] = {}
     for name, reason in absent.items():
-        grouped.setdefault(reason, []).append(name)
+        grouped.setdefault(NOT_THERE if name in COMPANY else reason, []).append(name)
     return [f"{', '.join(names)} -> {reason}" for reason, names in grouped.items()]

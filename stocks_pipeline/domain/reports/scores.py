@@ -1,24 +1,29 @@
 """Scores of a report's text, 0 to 10, each with the parts it is made of. What cannot be known is absent, never 5.0.
 
 What belongs here: the quality of the text, and `score_report`, which adds the scores of the share. What does not: how
-parts are weighed (weighing.py), the share (share_scores.py). Same input, same scores: no model judges here.
+parts are weighed (weighing.py), faithfulness (faithfulness.py), the share (share_scores.py). Same input, same scores:
+no model judges here.
 
 | score | of what |
 |---|---|
-| faithfulness | numeric 35, percentile 25, news 20, factual 15, claim 5: the share the verifier let stand |
-| completeness | sections written 40, subjects that have data and are covered 60 |
+| faithfulness | sentences with a verified value 40, doubts 30, values that stand 20, contradictions 10 |
+| completeness | sections written 30, subjects that have data and are covered 50, what the bars could give 20 |
 | reasoning | 25 each: stance fits the signals, points carry facts, sections join several facts, risks are measured |
 | compliance | structure 30, content 25, format 15, length 10, language 10, citation 10 |
-| consistency | stance against signals 50, sentences that contradict no value 50 |
-| overall | faithfulness 50, completeness 20, reasoning 20, compliance 10; absent if one of them is |
+| consistency | stance against signals 80, sentences that contradict no value 20; absent where signals are few |
+| overall | faithfulness 40, consistency 20, completeness 15, reasoning 15, compliance 10; absent if one of them is, |
+| | save consistency, whose weight the others then have; at most 5 where the stance contradicts unanimous signals |
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from stocks_pipeline.domain.reports.fact_units import FactSheet, Unit
-from stocks_pipeline.domain.reports.placeholders import SECTIONS, Evidence, Narrative
+from stocks_pipeline.domain.reports.fact_catalogue import OF_BARS
+from stocks_pipeline.domain.reports.fact_labels import labels
+from stocks_pipeline.domain.reports.fact_units import FactSheet
+from stocks_pipeline.domain.reports.faithfulness import CONTRADICTIONS, FORMAT, Verdict, faithfulness
+from stocks_pipeline.domain.reports.placeholders import SECTIONS, Narrative
 from stocks_pipeline.domain.reports.share_scores import share_scores, signals
 from stocks_pipeline.domain.reports.weighing import TOP, Part, Score, mean, part, weighed
 
@@ -35,59 +40,56 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "news": ("news_1", "news_2", "news_3", "news_4", "news_5"),
 }
 """What a report should touch, as far as the sheet has any of it."""
-_CONTRADICTIONS = {"claim", "direction", "stance"}
-_FORMAT = {"markup", "hidden", "section"}
+WEIGHTS = {"faithfulness": 40, "consistency": 20, "completeness": 15, "reasoning": 15, "compliance": 10}
+"""What the overall score is made of."""
+CAP = 5.0
+"""Most that a report is worth whose stance all signals contradict."""
 _JOINED = 3  # facts that a prose section joins for full marks
 _LEAST_SIGNALS = 3
-
-
-class Problem(Protocol):
-    """What the scores read of a verifier's finding."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def at(self) -> int: ...
-
-
-class Verdict(Protocol):
-    """What the scores read of a verdict."""
-
-    @property
-    def passed(self) -> bool: ...
-    @property
-    def findings(self) -> Sequence[Problem]: ...
-    @property
-    def numbers_checked(self) -> int: ...
-    @property
-    def doubts(self) -> Sequence[Problem]: ...
 
 
 def score_report(narrative: Narrative, sheet: FactSheet, verdict: Verdict, *, language: str = "en") -> dict[str, Score]:
     """Every score by name, those of the text first; an absent one has value None and its reason."""
     text = _Text.of(narrative)
     stance = _stance(narrative.stance, sheet)
-    contradictions = [problem for problem in verdict.findings if problem.kind in _CONTRADICTIONS]
+    contradictions = [problem for problem in verdict.findings if problem.kind in CONTRADICTIONS]
     agreed = part(
         "sentences against values",
         TOP * max(0.0, 1 - len(contradictions) / max(1, len(narrative.evidence))) if narrative.evidence else None,
-        50,
+        20,
         f"{len(contradictions)} contradict, {len(narrative.evidence)} shown",
     )
     made = [
-        _faithfulness(narrative, sheet, verdict),
+        faithfulness(narrative, verdict),
         _completeness(narrative, sheet, text),
         _reasoning(text, stance),
         _compliance(narrative, sheet, verdict, text, language),
-        weighed("consistency", (part("stance against signals", stance.value, 50, stance.why), agreed)),
+        weighed("consistency", (part("stance against signals", stance.value, 80, stance.why), agreed)),
     ]
     by_name = {score.name: score for score in made}
-    weights = {"faithfulness": 50, "completeness": 20, "reasoning": 20, "compliance": 10}
+    against = _contradicted(narrative.stance, signals(sheet))
+    return by_name | {"overall": _overall(by_name, against)} | share_scores(sheet)
+
+
+def _overall(by_name: Mapping[str, Score], against: str) -> Score:
+    """The weighted mean, held to CAP where the stance contradicts unanimous signals, which `against` then tells."""
     parts = [
         part(name, by_name[name].value, weight, by_name[name].reason or "see its own parts")
-        for name, weight in weights.items()
+        for name, weight in WEIGHTS.items()
     ]
-    return by_name | {"overall": weighed("overall", parts, every=True)} | share_scores(sheet)
+    lacking = any(by_name[name].value is None for name in WEIGHTS if name != "consistency")
+    score = weighed("overall", parts, every=lacking)
+    if not against or score.value is None or score.value <= CAP:
+        return score
+    return Score("overall", CAP, (*score.parts, part("at most", CAP, 0, against)))
+
+
+def _contradicted(stance: str, found: Mapping[str, float]) -> str:
+    """That all signals point the other way, in words; empty where they do not."""
+    other = {"BUY": -1.0, "SELL": 1.0}.get(stance)
+    if other is None or len(found) < _LEAST_SIGNALS or set(found.values()) != {other}:
+        return ""
+    return f"{stance}, and all {len(found)} signals point {'up' if other > 0 else 'down'}"
 
 
 def present(scores: Mapping[str, Score]) -> dict[str, float]:
@@ -125,39 +127,6 @@ class _Text:
         return [count for title in titles for count in self.sections.get(title, ())]
 
 
-def _faithfulness(narrative: Narrative, sheet: FactSheet, verdict: Verdict) -> Score:
-    kinds: dict[str, list[Evidence]] = {"numeric": [], "percentile": [], "news": [], "factual": []}
-    for one in narrative.evidence:
-        kinds[_kind(one.fact, sheet)].append(one)
-    at = [problem.at for problem in verdict.findings if problem.kind not in _CONTRADICTIONS | _FORMAT]
-    astray = sum(not any(one.start <= place < one.end for one in narrative.evidence) for place in at)
-    parts: list[Part] = []
-    for (name, members), weight in zip(kinds.items(), (35, 25, 20, 15), strict=True):
-        stood = sum(not any(one.start <= place < one.end for place in at) for one in members)
-        checked = len(members) + (astray if name == "numeric" else 0)
-        why = f"{stood} of {checked} stand" if checked else "none in the text"
-        parts.append(part(name, TOP * stood / checked if checked else None, weight, why))
-    contradictions = sum(problem.kind in _CONTRADICTIONS for problem in verdict.findings)
-    shown, doubts = len(narrative.evidence), len(verdict.doubts)
-    claim = TOP * max(0.0, 1 - (contradictions + doubts) / shown) if shown else None
-    why = f"{contradictions} of {shown} contradicted, {doubts} sentences not verified"
-    parts.append(part("claim", claim, 5, why))
-    if not verdict.numbers_checked:
-        return Score("faithfulness", None, tuple(parts), "the verifier found no number to check")
-    known = [one for one in parts if one.value is not None]
-    score = weighed("faithfulness", known)
-    return Score("faithfulness", score.value, tuple(parts))
-
-
-def _kind(name: str, sheet: FactSheet) -> str:
-    if name.startswith("news_"):
-        return "news"
-    if name.endswith("_percentile"):
-        return "percentile"
-    fact = sheet.facts.get(name)
-    return "factual" if fact is None or fact.unit in {Unit.TEXT, Unit.DATE} else "numeric"
-
-
 def _completeness(narrative: Narrative, sheet: FactSheet, text: _Text) -> Score:
     wanted = _titles(sheet)
     written = [title for title in wanted if text.sections.get(title)]
@@ -165,9 +134,19 @@ def _completeness(narrative: Narrative, sheet: FactSheet, text: _Text) -> Score:
     possible = {subject: names for subject, names in SUBJECTS.items() if any(name in sheet.facts for name in names)}
     covered = [subject for subject, names in possible.items() if shown & set(names)]
     left = ", ".join(subject for subject in possible if subject not in covered) or "nothing"
-    sections = part("sections", TOP * len(written) / len(wanted), 40, f"{len(written)} of {len(wanted)} written")
-    subjects = part("subjects", TOP * len(covered) / len(possible) if possible else None, 60, f"left out: {left}")
-    return weighed("completeness", (sections, subjects), every=True)
+    sections = part("sections", TOP * len(written) / len(wanted), 30, f"{len(written)} of {len(wanted)} written")
+    subjects = part("subjects", TOP * len(covered) / len(possible) if possible else None, 50, f"left out: {left}")
+    return weighed("completeness", (sections, subjects, _data(sheet)), every=True)
+
+
+def _data(sheet: FactSheet) -> Part:
+    """What the ticker's own bars gave, of all they could give; what is absent is named in the report. A share that pays
+    no dividend lacks nothing.
+    """
+    lacking = [name for name in OF_BARS if name in sheet.absent and name != "dividend_yield_12m"]
+    known = sum(name in sheet.facts for name in OF_BARS)
+    told = f"not in the data, and said so: {labels(lacking)}" if lacking else "nothing is absent"
+    return part("data", TOP * known / (known + len(lacking)) if known + len(lacking) else None, 20, told)
 
 
 def _titles(sheet: FactSheet) -> list[str]:
@@ -206,7 +185,7 @@ def _share(counts: Sequence[int]) -> float | None:
 def _compliance(narrative: Narrative, sheet: FactSheet, verdict: Verdict, text: _Text, language: str) -> Score:
     wanted, titles = _titles(sheet), list(text.sections)
     bearing = sum(any(counts) for counts in text.sections.values())
-    faults = sum(problem.kind in _FORMAT for problem in verdict.findings)
+    faults = sum(problem.kind in FORMAT for problem in verdict.findings)
     words = len(narrative.text.split())
     sourced = sum(bool(one.fact in sheet.facts and sheet.facts[one.fact].source) for one in narrative.evidence)
     return weighed(

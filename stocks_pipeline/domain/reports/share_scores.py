@@ -23,6 +23,7 @@ fundamental and valuation. What does not: the quality of the text (scores.py).
 import math
 from collections.abc import Mapping
 
+from stocks_pipeline.domain.reports.fact_labels import label, labels
 from stocks_pipeline.domain.reports.fact_units import FactSheet
 from stocks_pipeline.domain.reports.weighing import Part, Score, mean, part, scaled, weighed
 
@@ -64,21 +65,25 @@ class _Known:
 
     def why_not(self, *names: str) -> str:
         """Why these are missing, in one line; empty if none is."""
-        lacking = [name for name in names if self.get(name) is None]
-        return "; ".join(f"{name}: {self._absent.get(name, 'not in the sheet')}" for name in lacking)
+        lacking: dict[str, list[str]] = {}
+        for name in names:
+            if self.get(name) is None:
+                lacking.setdefault(self._absent.get(name, "not in the sheet"), []).append(name)
+        return "; ".join(f"no {labels(missing)} ({reason})" for reason, missing in lacking.items())
 
-    def linear(self, name: str, label: str, weight: float, bounds: tuple[float, float]) -> Part:
+    def linear(self, name: str, title: str, weight: float, bounds: tuple[float, float]) -> Part:
         """A part that is one fact between its worst and its best."""
         value = self.get(name)
         if value is None:
-            return part(label, None, weight, self.why_not(name))
-        return part(label, scaled(value, *bounds), weight, f"{name} {value:.4g}, from {bounds[0]:g} to {bounds[1]:g}")
+            return part(title, None, weight, self.why_not(name))
+        told = f"{label(name)} {value:.4g}, from {bounds[0]:g} to {bounds[1]:g}"
+        return part(title, scaled(value, *bounds), weight, told)
 
 
 def _technical(known: _Known) -> Score:
     each = {name: known.get(name) for name in _TREND}
     marks = [scaled(value, -_TREND[name], _TREND[name]) for name, value in each.items() if value is not None]
-    told = ", ".join(f"{name} {value:+.4g} %" for name, value in each.items() if value is not None)
+    told = ", ".join(f"{label(name)} {value:+.4g} %" for name, value in each.items() if value is not None)
     histogram, atr = known.get("macd_histogram"), known.get("atr_14")
     if histogram is None or not atr:
         macd = part("MACD", None, 20, known.why_not("macd_histogram", "atr_14") or "the ATR is 0")
@@ -95,10 +100,10 @@ def _momentum(known: _Known) -> Score:
         moved = known.get(name)
         if moved is None or not volatility:
             why = known.why_not(name, "volatility_30d") or "the price has not moved"
-            parts.append(part(name, None, weight, why))
+            parts.append(part(label(name), None, weight, why))
             continue
         swings = moved / (volatility * math.sqrt(sessions / 252))
-        parts.append(part(name, scaled(swings, -2, 2), weight, f"{swings:+.4g} of its usual swing"))
+        parts.append(part(label(name), scaled(swings, -2, 2), weight, f"{swings:+.4g} of its usual swing"))
     return weighed("momentum", parts)
 
 
@@ -143,12 +148,12 @@ def _fundamental(known: _Known) -> Score:
     return weighed("fundamental", (known.linear("trailing_pe", "valuation", 30, (40, 10)), growth, profit))
 
 
-def _together(known: _Known, label: str, weight: float, bounds: Mapping[str, tuple[float, float]]) -> Part:
+def _together(known: _Known, title: str, weight: float, bounds: Mapping[str, tuple[float, float]]) -> Part:
     """The mean of several facts as one part."""
     each = {name: known.get(name) for name in bounds}
     marks = [scaled(value, *bounds[name]) for name, value in each.items() if value is not None]
-    told = ", ".join(f"{name} {value:+.4g} %" for name, value in each.items() if value is not None)
-    return part(label, mean(marks), weight, told or known.why_not(*bounds))
+    told = ", ".join(f"{label(name)} {value:+.4g} %" for name, value in each.items() if value is not None)
+    return part(title, mean(marks), weight, told or known.why_not(*bounds))
 
 
 def _valuation(known: _Known) -> Score:
