@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
-from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say
+from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say, say_above
 from stocks_pipeline.cli.validation_choice import MARKET, chosen, day_named, session_at
 from stocks_pipeline.cli.validation_refusals import refuse_question, refuse_settings
 from stocks_pipeline.storage.validation_keys import SessionPlace
@@ -154,7 +154,7 @@ def _check(stages: "Stages", day: date, numbers: Sequence[int], outcome: Outcome
 
 def _announce(session: "Session") -> None:
     """The seed's five keys, as a person reads them and as a program finds them."""
-    say("  ".join(f"{name}={value}" for name, value in session.trigger_response().items()))
+    say_above("  ".join(f"{name}={value}" for name, value in session.trigger_response().items()))
 
 
 @contextmanager
