@@ -10,6 +10,7 @@ that stands N places ahead, plus P. `at` and `until` never fall along the line, 
 look-up finds that credit. Because an entry is only a time, a process that dies leaves nothing to clean up.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,6 +88,10 @@ class GrantLedger:
         """The present on the ledger's clock: not before the first, not after the second."""
         return self._store.bounds()
 
+    def left_of(self, day: int) -> float:
+        """Seconds until a day (UTC, counted from 1970) is over."""
+        return max(0.0, (day + 1) * DAY_S - self._store.bounds()[0] - self._store.utc_ahead()[0])
+
     def reserve(self, credits_: int, slack: float) -> Grant:
         """The next free send time for `credits_`, charged at once. It lapses `slack` seconds after it begins.
 
@@ -103,7 +108,7 @@ class GrantLedger:
             row = con.execute("SELECT at, until, day FROM limit_grants WHERE id=?", (grant.id,)).fetchone()
             if row is not None:
                 at, until, day = row
-                until = min(until, (day + 1) * DAY_S)
+                until = min(until, self._end_of(day))
                 cooling = at <= now < self._cool_until(con)
                 if now <= until and not cooling:
                     return Grant(grant.id, grant.credits, at, until, at - now, grant.slack)
@@ -170,7 +175,7 @@ class GrantLedger:
             row = con.execute(sql, (self._key, ahead)).fetchone() if ahead > 0 else None
             if row is not None and row[1] < ahead:  # else that credit is pruned, long out of the window
                 at = max(at, row[0] + period_s)
-        until, day = max(at + slack, last_until), int(at // DAY_S)
+        until, day = max(at + slack, last_until), self._day_of(at)
         self._charge_day(con, day, credits_)
         sql = "INSERT INTO limit_grants(key, seq, credits, at, until, day) VALUES(?,?,?,?,?,?) RETURNING id"
         (id_,) = con.execute(sql, (self._key, seq + credits_, credits_, at, until, day)).fetchone()
@@ -178,7 +183,15 @@ class GrantLedger:
             "DELETE FROM limit_grants WHERE key=? AND until < ? - (SELECT keep_s FROM limit_keys WHERE key=?)",
             (self._key, now, self._key),
         )
-        return Grant(int(id_), credits_, at, min(until, (day + 1) * DAY_S), at - now, slack)
+        return Grant(int(id_), credits_, at, min(until, self._end_of(day)), at - now, slack)
+
+    def _day_of(self, at: float) -> int:
+        """The UTC day in which a send time lies for certain; it matters only where days have a cap."""
+        return int((at + (0.0 if self._daily is None else self._store.utc_ahead()[0])) // DAY_S)
+
+    def _end_of(self, day: int) -> float:
+        """Until when it is that day for certain."""
+        return math.inf if self._daily is None else (day + 1) * DAY_S - self._store.utc_ahead()[1]
 
     def _charge_day(self, con: Connection, day: int, credits_: int) -> None:
         if self._daily is None:
@@ -206,10 +219,12 @@ class GrantLedger:
         return float(con.execute(sql, (self._key,)).fetchone()[0])
 
     def _now(self, con: Connection) -> float:
-        """The present, after moving the ledger along if the machine's clock was set back since the last transaction.
+        """The present, after moving the ledger along if the store's clock went back since the last transaction.
 
-        Without this an hour set back would be an hour of waiting. The time between the two transactions is not known
-        and counts as none, which only waits longer. A clock set *forward* cannot be told from time that passed.
+        A file's clock does so only when the machine was started anew with its clock set back, a database's when its
+        server's is set. Without this an hour back would be an hour of waiting. The time between the two transactions
+        is not known and counts as none, which only waits longer. A server's clock that was set *forward* cannot be
+        told from time that passed; a file's cannot be set.
         """
         now = self._store.now(con)
         wrote_at = con.execute("SELECT wrote_at FROM limit_keys WHERE key=?", (self._key,)).fetchone()[0]

@@ -163,7 +163,7 @@ class SharedLimiter:
             self._upstream,
             "",
             f"{spent.used} of {self._daily} credits of {day} (UTC) are used, {asked} more were asked for",
-            retry_after_s=max(0.0, (spent.day + 1) * DAY_S - self._ledger.bounds()[0]),
+            retry_after_s=self._ledger.left_of(spent.day),
         )
 
     def cool_down(self, seconds: float, reason: str = "") -> None:
