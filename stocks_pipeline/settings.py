@@ -76,20 +76,21 @@ class SecondVendorSettings:
     minute_s: float
 
     @classmethod
-    def of(cls, found: Mapping[str, str]) -> "SecondVendorSettings":
+    def of(cls, found: Mapping[str, str], *, live: bool) -> "SecondVendorSettings":
         """From the variables that are set.
 
         Raises:
-            SettingError: a value out of its range, or a plan that is none.
+            SettingError: a value out of its range, a plan that is none, or another minute than the real vendor's.
         """
         from stocks_pipeline.domain.plans import PLANS
 
         plan = found.get("STOCKS_TWELVE_DATA_PLAN", "basic8")
         if plan not in PLANS:
             raise SettingError(f"STOCKS_TWELVE_DATA_PLAN is {plan!r}; valid: {', '.join(PLANS)}")
-        return cls(
-            found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, number(found, "STOCKS_CREDIT_MINUTE", 60.0, float, 0.1, 60.0)
-        )
+        minute_s = number(found, "STOCKS_CREDIT_MINUTE", 60.0, float, 0.1, 60.0)
+        if live and minute_s != 60.0:  # noqa: PLR2004 - a minute
+            raise SettingError(f"STOCKS_CREDIT_MINUTE is {minute_s:g}; live the vendor's minute is 60 s: unset it")
+        return cls(found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, minute_s)
 
 
 SINKS = ("log", "webhook", "sns", "eventbridge")
@@ -188,7 +189,7 @@ class Settings:
             dr_tickers=folder(found, "STOCKS_DR_TICKERS", Path()) if "STOCKS_DR_TICKERS" in found else None,
             strategies=folder(found, "STOCKS_STRATEGIES", Path(__file__).parent / "domain" / "strategies"),
             llm=LlmSettings.of(found),
-            second_vendor=SecondVendorSettings.of(found),
+            second_vendor=SecondVendorSettings.of(found, live=upstream == "live"),
             alerts=AlertSettings.of(found),
             retention_days=number(found, "STOCKS_RETENTION_DAYS", 7, int, 1, 3650),
         )

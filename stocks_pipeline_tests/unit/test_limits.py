@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from stocks_pipeline.clock import Clock, SystemClock
-from stocks_pipeline.upstream import limits
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, Unlimited, open_limiter, pause, slack_for
+from stocks_pipeline.upstream.turns import Turns
 from stocks_pipeline_tests.fakes import FakeClock
 
 MINUTE = (Rate(8, 60),)
@@ -471,7 +471,7 @@ def test_a_stopped_clock_ends_a_wait(opened: Opener) -> None:
 
 def test_threads_are_served_in_the_order_they_came() -> None:
     """Inside a process the line is first come, first served, and someone who gives up does not hold it."""
-    turns = limits._Turns()
+    turns = Turns()
     order: list[int] = []
     stop = threading.Event()
     gone = threading.Event()
