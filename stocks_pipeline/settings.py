@@ -93,6 +93,7 @@ class SecondVendorSettings:
         return cls(found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, minute_s)
 
 
+DEFAULT_UI = "http://127.0.0.1:3000"
 SINKS = ("log", "webhook", "sns", "eventbridge")
 
 
@@ -105,6 +106,8 @@ class AlertSettings:
     sns_topic: str | None
     event_bus: str
     endpoint: str | None
+    ui_url: str
+    """What a link begins with."""
 
     @classmethod
     def of(cls, found: Mapping[str, str]) -> "AlertSettings":
@@ -125,6 +128,7 @@ class AlertSettings:
             found.get("STOCKS_ALERT_SNS_TOPIC"),
             found.get("STOCKS_ALERT_EVENT_BUS", "default"),
             url(found, "STOCKS_ALERT_ENDPOINT", "") if "STOCKS_ALERT_ENDPOINT" in found else None,
+            url(found, "STOCKS_UI_URL", DEFAULT_UI),
         )
 
 
@@ -204,6 +208,7 @@ class Settings:
             "STOCKS_LAKE": self.lake,
             "STOCKS_CONTROL_DB": str(self.control_db),
             "STOCKS_CREDIT_MINUTE": str(self.second_vendor.minute_s),
+            "STOCKS_UI_URL": self.alerts.ui_url,
             **({"STOCKS_S3_ENDPOINT": self.s3_endpoint} if self.s3_endpoint else {}),
         }
 

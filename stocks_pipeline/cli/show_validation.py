@@ -53,7 +53,8 @@ class SessionView:
     def exit_code(self) -> Exit:
         """Well where every symbol was checked and agrees; failure where none was checked; else partial."""
         document = self.document
-        if document["total_symbols"] and not document["passed_count"] + document["failed_count"]:
+        compared = sum(document[name] for name in ("passed_count", "failed_count", "harmless_count"))
+        if document["total_symbols"] and not compared:
             return Exit.FAILURE
         bad = document["failed_symbols"] or document["error_count"] or document["deferred_count"]
         return Exit.PARTIAL if bad or document["event"] != "WorkflowCompleted" else Exit.OK

@@ -102,4 +102,4 @@ class Silence:
             silent = error is not None and error.kind is FailureKind.TRANSIENT
             self._in_a_row = self._in_a_row + 1 if silent else 0
             if error is not None and self._in_a_row >= self.most:
-                self.given_up = f"does not answer ({self._in_a_row} calls in a row): {error.message}"
+                self.given_up = f"{error.message} ({self._in_a_row} calls in a row)"

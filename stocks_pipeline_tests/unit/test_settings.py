@@ -58,6 +58,7 @@ BAD = [
     ("STOCKS_ALERT_SINKS", "log,pager"),
     ("STOCKS_ALERT_WEBHOOK_URL", "hooks.example.org/x"),
     ("STOCKS_ALERT_ENDPOINT", "localhost"),
+    ("STOCKS_UI_URL", "127.0.0.1:3000"),
     ("STOCKS_RETENTION_DAYS", "0"),
 ]
 FREE = {"STOCKS_DR_TICKERS", "STOCKS_LLM_API_KEY", "STOCKS_LLM_MODEL", "STOCKS_SHARED_DATA"}

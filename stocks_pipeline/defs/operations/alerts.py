@@ -8,7 +8,7 @@ are found here.
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -159,6 +159,7 @@ def alerts_sensor(markets: Sequence[Market], clock: Clock | None = None) -> dg.S
         outbox = open_outbox(settings, time)
         try:
             found = look(context.instance, watched(markets, context.repository_def), outbox, memory, now)
+            found = [replace(alert, link=settings.alerts.ui_url + alert.link) for alert in found]
             # Written down before the cursor moves: a process that dies here looks again and finds them told.
             new = outbox.put(found, settings.alerts.sinks, now.timestamp())
             taken = tell(outbox, settings, time)
