@@ -4,8 +4,8 @@ What belongs here: `Alert` and the pure functions that turn facts into alerts. W
 (alert_facts.py), which facts have one cause (alert_causes.py), finding facts (defs/operations/alert_facts.py), keeping
 alerts until they are delivered (storage/outbox.py) and delivering them (upstream/alert_sinks.py).
 
-An alert covers one fact or several (the partitions of one check of one
-run), so a vendor's outage is a handful of messages instead of hundreds, and nothing is told twice.
+An alert covers one fact or several (the partitions of one check of one run), so a vendor's outage is a handful of
+messages instead of hundreds, and nothing is told twice.
 """
 
 import json
@@ -44,7 +44,6 @@ class Severity(StrEnum):
 @dataclass(frozen=True)
 class Alert:
     """One message. `link` is a path of the Dagster UI, `next_step` a command or a sentence, `at` aware.
-
     `covers` are the keys of the facts it tells; `fields` is data for machines, of JSON types.
     """
 
