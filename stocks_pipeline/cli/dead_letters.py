@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.dead_batches import as_rows, dead_batches, show_dead_batches
-from stocks_pipeline.cli.desk import lake_of, open_instance
+from stocks_pipeline.cli.desk import lake_of, open_instance, unbegun
 from stocks_pipeline.cli.output import Exit, print_json, print_next, print_table, say
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def show_dead_letters(found: "Settings", date_text: str | None, limit: int, *, a
     report = newest_report(found, day)
     dead = [s for s in report.stuck if s.state in {"failed", "no_data"}] if report else []
     rows = [{**asdict(s), "do": what_to_do(s.kind)} for s in dead]
-    batches = dead_batches(lake_of(found), day)
+    batches = None if unbegun(found) else dead_batches(lake_of(found), day)
     if as_json:
         name = report.date if report else str(day) if day else None
         kept = {"total": len(batches or []), "failed": as_rows((batches or [])[:limit])}
