@@ -174,6 +174,20 @@ def test_a_new_desk_is_no_broken_disk(
     assert run_stocks("dead-letters")[0] == 0
 
 
+def test_a_list_to_mend_is_told_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F08: neither a sandbox nor the same command again mends strategy files without a symbol."""
+    files = tmp_path / "strategies"
+    files.mkdir()
+    (files / "mine.yaml").write_text("symbols: []\n")
+    go_offline(monkeypatch, tmp_path / "home", STOCKS_STRATEGIES=str(files))
+    code, out, err = run_stocks("run", "us", "--date", "2026-01-05")
+    assert code == 1
+    assert "mine.yaml: names no symbol" in err
+    assert f"{files}, or set STOCKS_STRATEGIES" in err
+    assert f"correct the files in {files}, or set STOCKS_STRATEGIES; then" in out
+    assert "sandbox answers" not in err
+
+
 def test_a_lake_elsewhere_that_is_missing_is_a_broken_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """C: who set STOCKS_LAKE hears that its disk is not there."""
     go_offline(monkeypatch, tmp_path / "home", STOCKS_LAKE=str(tmp_path / "unmounted" / "lake"))
