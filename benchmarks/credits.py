@@ -59,6 +59,9 @@ class SimulatedClock:
     def monotonic(self) -> float:
         return self._time
 
+    def uptime(self) -> tuple[str, float]:
+        return "simulated", self._time
+
     def sleep(self, seconds: float) -> None:
         self._sleeps += 1
         self._time += max(0.0, seconds) + 0.05 * (self._sleeps % 5)

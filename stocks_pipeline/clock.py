@@ -9,6 +9,8 @@ import random
 import threading
 import time
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 
@@ -27,6 +29,13 @@ class Clock(Protocol):
         """Seconds on a clock that no one can set back: for budgets and durations inside one process."""
         ...
 
+    def uptime(self) -> tuple[str, float]:
+        """Which start of the machine this is, and seconds since: the same for all its processes, and nobody sets it.
+
+        The name is empty where the system has none (anything but Linux).
+        """
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait; returns at once for zero or less."""
         ...
@@ -34,6 +43,14 @@ class Clock(Protocol):
     def random(self) -> float:
         """A number in [0, 1): for jitter only."""
         ...
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 class SystemClock:
@@ -51,6 +68,10 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def uptime(self) -> tuple[str, float]:
+        boottime = getattr(time, "CLOCK_BOOTTIME", None)  # goes on while the machine is asleep
+        return _boot_id(), time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:

@@ -68,6 +68,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("STOCKS_ALERT_SNS_TOPIC", "", "ARN of the topic of the sns sink."),
     Setting("STOCKS_ALERT_EVENT_BUS", "default", "Name of the bus of the eventbridge sink."),
     Setting("STOCKS_ALERT_ENDPOINT", "", "Another AWS endpoint for sns and eventbridge, for tests."),
+    Setting("STOCKS_UI_URL", "http://127.0.0.1:3000", "Address of the Dagster UI, for the links in alerts."),
     Setting("STOCKS_RETENTION_DAYS", "7", "Days that job records and validation sessions are kept, 1 to 3650."),
     Setting("STOCKS_SHARED_DATA", "", "Tests and benchmarks only: folder with recorded real data."),
 )

@@ -76,11 +76,11 @@ class SecondVendorSettings:
     minute_s: float
 
     @classmethod
-    def of(cls, found: Mapping[str, str]) -> "SecondVendorSettings":
+    def of(cls, found: Mapping[str, str], *, live: bool) -> "SecondVendorSettings":
         """From the variables that are set.
 
         Raises:
-            SettingError: a value out of its range, or a plan that is none.
+            SettingError: a value out of its range, a plan that is none, or another minute than the real vendor's.
         """
         from stocks_pipeline.domain.plans import UnknownPlanError, plan_named
 
@@ -89,11 +89,13 @@ class SecondVendorSettings:
             plan_named(plan)
         except UnknownPlanError as error:
             raise SettingError(f"STOCKS_TWELVE_DATA_PLAN is {plan!r}; {error}") from None
-        return cls(
-            found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, number(found, "STOCKS_CREDIT_MINUTE", 60.0, float, 0.1, 60.0)
-        )
+        minute_s = number(found, "STOCKS_CREDIT_MINUTE", 60.0, float, 0.1, 60.0)
+        if live and minute_s != 60.0:  # noqa: PLR2004 - a minute
+            raise SettingError(f"STOCKS_CREDIT_MINUTE is {minute_s:g}; live the vendor's minute is 60 s: unset it")
+        return cls(found.get("STOCKS_TWELVE_DATA_API_KEY"), plan, minute_s)
 
 
+DEFAULT_UI = "http://127.0.0.1:3000"
 SINKS = ("log", "webhook", "sns", "eventbridge")
 
 
@@ -106,6 +108,8 @@ class AlertSettings:
     sns_topic: str | None
     event_bus: str
     endpoint: str | None
+    ui_url: str
+    """What a link begins with."""
 
     @classmethod
     def of(cls, found: Mapping[str, str]) -> "AlertSettings":
@@ -126,6 +130,7 @@ class AlertSettings:
             found.get("STOCKS_ALERT_SNS_TOPIC"),
             found.get("STOCKS_ALERT_EVENT_BUS", "default"),
             url(found, "STOCKS_ALERT_ENDPOINT", "") if "STOCKS_ALERT_ENDPOINT" in found else None,
+            url(found, "STOCKS_UI_URL", DEFAULT_UI),
         )
 
 
@@ -190,7 +195,7 @@ class Settings:
             dr_tickers=folder(found, "STOCKS_DR_TICKERS", Path()) if "STOCKS_DR_TICKERS" in found else None,
             strategies=folder(found, "STOCKS_STRATEGIES", Path(__file__).parent / "domain" / "strategies"),
             llm=LlmSettings.of(found),
-            second_vendor=SecondVendorSettings.of(found),
+            second_vendor=SecondVendorSettings.of(found, live=upstream == "live"),
             alerts=AlertSettings.of(found),
             retention_days=number(found, "STOCKS_RETENTION_DAYS", 7, int, 1, 3650),
         )
@@ -205,6 +210,7 @@ class Settings:
             "STOCKS_LAKE": self.lake,
             "STOCKS_CONTROL_DB": str(self.control_db),
             "STOCKS_CREDIT_MINUTE": str(self.second_vendor.minute_s),
+            "STOCKS_UI_URL": self.alerts.ui_url,
             **({"STOCKS_S3_ENDPOINT": self.s3_endpoint} if self.s3_endpoint else {}),
         }
 

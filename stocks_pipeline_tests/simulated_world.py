@@ -54,6 +54,9 @@ class World:
         self.present += self.random() * self.busy_s
         return self.present
 
+    def uptime(self) -> tuple[str, float]:
+        return "world", self.monotonic()
+
     def sleep(self, seconds: float) -> None:
         me = threading.get_ident()
         if me in self._doomed:

@@ -7,5 +7,7 @@
 def main() -> None:
     """Entry point of the console script."""
     from stocks_pipeline.cli.app import app
+    from stocks_pipeline.cli.output import keep_errors
 
+    keep_errors()
     app()

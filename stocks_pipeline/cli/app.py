@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stocks_pipeline.cli import app_alerts, app_reports, app_validation
+from stocks_pipeline.cli import app_alerts, app_reports, app_upkeep, app_validation
 from stocks_pipeline.cli.boundary import Desk
 from stocks_pipeline.cli.options import (
     Begun,
@@ -84,6 +84,7 @@ def run(
 for command in (app_reports.precompute, app_reports.report, app_reports.dead_letters):
     app.command()(command)
 app.command()(app_validation.validate)
+app.command()(app_upkeep.retention)
 app.add_typer(app_validation.validation, name="validation")
 app.add_typer(app_alerts.alerts, name="alerts")
 

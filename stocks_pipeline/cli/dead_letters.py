@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stocks_pipeline.cli import mornings
 from stocks_pipeline.cli.dead_batches import as_rows, dead_batches, show_dead_batches
-from stocks_pipeline.cli.desk import lake_of, open_instance
+from stocks_pipeline.cli.desk import lake_of, open_instance, unbegun
 from stocks_pipeline.cli.output import Exit, print_json, print_next, print_table, say
 from stocks_pipeline.wording import counted
 
@@ -30,7 +30,7 @@ def show_dead_letters(found: "Settings", date_text: str | None, limit: int, *, a
     report = newest_report(found, day)
     stuck = report.troubled if report else []
     groups = {state: [s for s in stuck if s.state == state] for state in GROUPS}
-    batches = dead_batches(lake_of(found), day)
+    batches = None if unbegun(found) else dead_batches(lake_of(found), day)
     if as_json:
         name = report.date if report else str(day) if day else None
         kept = {"total": len(batches or []), "failed": as_rows((batches or [])[:limit])}

@@ -70,6 +70,28 @@ def lake_of(found: Settings) -> "Lake":
     return open_lake(found.lake, s3_client=client)
 
 
+_FIRST = {
+    "us": ("no us prices here yet", "stocks run us", "stocks demo --only us"),
+    "dr": ("no reports here yet", "stocks run dr --limit 5", "stocks demo --only dr"),
+    "": ("nothing is stored here yet", "stocks run asx", "stocks demo"),
+}
+"""By the part of a desk that a command reads: what a desk that nobody began lacks, and what brings it."""
+
+
+def unbegun(found: Settings) -> bool:
+    """Whether nobody ever worked on this desk: its home is not there, nor a lake elsewhere. That is no broken disk."""
+    return found.lake == str(found.home / "lake") and not found.home.exists()
+
+
+def begun_lake(found: Settings, part: str = "") -> "Lake":
+    """The lake of a desk that was begun; on a new one the end of the command, with the first commands."""
+    if unbegun(found):
+        lacks, run, demo = _FIRST[part]
+        where = f"{found.home} does not exist; if it should, mount its disk or correct STOCKS_HOME"
+        fail(f"{lacks}: `{run}`, or `{demo}` ({where})", Exit.FAILURE)
+    return lake_of(found)
+
+
 @contextmanager
 def open_instance(found: Settings) -> Iterator["dg.DagsterInstance"]:
     """The desk's Dagster instance."""

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stocks_pipeline.cli import desk, sandbox_process
 from stocks_pipeline.cli.demo import PACE, demo_settings, on_the_sandboxs_clock
 from stocks_pipeline.cli.output import console
+from stocks_pipeline.settings import DEFAULT_UI, Settings
 
 
 def run_dev(port: int, replay: str | None) -> int:
@@ -22,11 +24,18 @@ def run_dev(port: int, replay: str | None) -> int:
     workspace = ["-w", "workspace.yaml"] if Path("workspace.yaml").exists() else ["-m", "stocks_pipeline.definitions"]
     dagster = str(Path(sys.executable).parent / "dagster")
     with sandbox_process.running(found, replay=replay, more=PACE):
-        desk.enter(on_the_sandboxs_clock(found))
+        desk.enter(_linking_to(on_the_sandboxs_clock(found), port))
         console.print(
             f"Dagster UI: http://127.0.0.1:{port}   desk: {found.home}   upstream: {found.upstream}", highlight=False
         )
         return _until_stopped([dagster, "dev", *workspace, "--host", "127.0.0.1", "--port", str(port)])
+
+
+def _linking_to(found: Settings, port: int) -> Settings:
+    """The desk whose alerts lead to the UI of this port, unless they were told to lead elsewhere."""
+    if found.alerts.ui_url != DEFAULT_UI:
+        return found
+    return replace(found, alerts=replace(found.alerts, ui_url=f"http://127.0.0.1:{port}"))
 
 
 def _until_stopped(line: Sequence[str]) -> int:

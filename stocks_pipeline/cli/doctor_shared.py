@@ -15,6 +15,7 @@ from stocks_pipeline.cli.doctor_checks import Finding, failed, ok, warned
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.upstream.limits_address import where
+from stocks_pipeline.upstream.shared_store import file_now
 
 if TYPE_CHECKING:
     from stocks_pipeline.upstream.shared_store import Connection
@@ -45,7 +46,8 @@ def limits(found: Settings) -> Sequence[Finding]:
     if not _tables(found, "limit_keys"):
         return [place]
     with closing(sqlite3.connect(f"file:{found.control_db}?mode=ro", uri=True)) as con:
-        return [place, *_cooling(con.execute(_COOLING, (SystemClock().time(),)))]
+        now = file_now(con, SystemClock())
+        return [place, *_cooling(con.execute(_COOLING, (now,)), SystemClock().time() - now)]
 
 
 def _database(url: str) -> Sequence[Finding]:
@@ -88,12 +90,12 @@ def _probe(con: "Connection") -> None:
     raise _TakeBack
 
 
-def _cooling(rows: Iterable[tuple[str, float, str]]) -> list[Finding]:
-    """Who wonders why nothing moves finds the limiter cooling."""
+def _cooling(rows: Iterable[tuple[str, float, str]], ahead: float = 0.0) -> list[Finding]:
+    """Who wonders why nothing moves finds the limiter cooling; `ahead` seconds is the wall clock ahead of its times."""
     return [
         warned(
             f"limits of {key}",
-            f"cooling down until {datetime.fromtimestamp(until, UTC):%H:%M:%S} UTC: {reason or 'rate limited'}",
+            f"cooling down until {datetime.fromtimestamp(until + ahead, UTC):%H:%M:%S} UTC: {reason or 'rate limited'}",
             "wait: calls go on by themselves then" + (f". If it comes back, {_SLOWER[key]}" if key in _SLOWER else ""),
         )
         for key, until, reason in rows

@@ -5,6 +5,7 @@ What belongs here: printing and ending. What does not: anything that computes wh
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -38,6 +39,16 @@ LONGEST_REASON = 50
 
 console = Console(width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True)
+
+
+def keep_errors() -> None:
+    """Let `errors` write to this process's standard error as it is now, for good: to be called once, at the start.
+
+    Dagster sends descriptor 2 into a file of its own while a step runs, and what a person should see during the step
+    (progress, who is waited for) would go there.
+    """
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        errors.file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -87,6 +98,12 @@ def print_next(lines: Sequence[tuple[str, str]], *, title: str = "Try next") -> 
 def say(text: str, *, style: str | None = None) -> None:
     """One line for people, never wrapped, so that a terminal or a grep finds it whole."""
     console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+
+
+def say_above(text: str) -> None:
+    """The same while progress is shown: above it where both are on one terminal."""
+    shared = console.is_terminal and errors.is_terminal
+    (errors if shared else console).print(escape(text), highlight=False, soft_wrap=True)
 
 
 def complain(message: str) -> None:

@@ -114,7 +114,7 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
     columns = (
         SpinnerColumn(finished_text="[green]✓[/green]"),
         TextColumn("{task.description:<18}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=24),
         TextColumn("{task.completed:>3.0f}/{task.total:.0f}"),
         TimeElapsedColumn(),
         TextColumn("[dim]{task.fields[note]}"),

@@ -102,8 +102,7 @@ def tell_day(found: "Settings", outcome: DayOutcome, *, as_json: bool, steps: bo
     if as_json:
         print_json(outcome.to_dict())
     elif outcome.done:
-        found_steps = [START_SANDBOX] if sandbox_missing(found, outcome.done) else outcome.report.next_steps()
-        print_day(outcome.report, outcome.done, outcome.seconds, steps=found_steps if steps else [])
+        print_day(outcome.report, outcome.done, outcome.seconds, steps=_steps(found, outcome) if steps else [])
     else:
         print_interrupted(outcome.report)
 
@@ -203,9 +202,22 @@ def sandbox_missing(found: "Settings", done: "DayResult") -> bool:
     """Whether something failed because there is no sandbox: then the same command again would fail as well."""
     from stocks_pipeline.cli.sandbox_process import healthy
 
-    if found.upstream != "sandbox" or all(stage.success for stage in done.stages):
+    if found.upstream != "sandbox" or all(stage.success for stage in done.stages) or _list_to_mend(done):
         return False
     return not healthy(found.sandbox_url)
+
+
+def _list_to_mend(done: "DayResult") -> bool:
+    """Whether a person must mend the strategy files first."""
+    return any(not stage.success and "STOCKS_STRATEGIES" in stage.message for stage in done.stages)
+
+
+def _steps(found: "Settings", outcome: DayOutcome) -> Sequence[tuple[str, str]]:
+    """What to do about the day; not only the same again where that fails again."""
+    if outcome.done and _list_to_mend(outcome.done):
+        mend = f"correct the files in {found.strategies}, or set STOCKS_STRATEGIES; then"
+        return [(mend, f"stocks run {outcome.report.market} --date {outcome.report.date}")]
+    return [START_SANDBOX] if outcome.done and sandbox_missing(found, outcome.done) else outcome.report.next_steps()
 
 
 def one_line(text: str) -> str:

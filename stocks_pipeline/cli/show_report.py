@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markdown import Markdown
 
 from stocks_pipeline.cli import mornings
-from stocks_pipeline.cli.desk import lake_of
+from stocks_pipeline.cli.desk import begun_lake
 from stocks_pipeline.cli.output import Exit, console, fail, print_json, print_table, say
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing
@@ -30,7 +30,7 @@ def show_report(found: "Settings", name: str, date_text: str | None, form: str, 
     """Print the ticker's report in that form; a failure says which there are."""
     ticker = mornings.resolve(mornings.followed(found), name, "TICKER").dr
     day = mornings.morning_named(date_text) if date_text else None
-    lake = lake_of(found)
+    lake = begun_lake(found, "dr")
     try:
         report = get_report(lake, ticker, day)
     except NoReport as error:

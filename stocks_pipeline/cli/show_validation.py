@@ -53,7 +53,8 @@ class SessionView:
     def exit_code(self) -> Exit:
         """Well where every symbol was checked and agrees; failure where none was checked; else partial."""
         document = self.document
-        if document["total_symbols"] and not document["passed_count"] + document["failed_count"]:
+        compared = sum(document[name] for name in ("passed_count", "failed_count", "harmless_count"))
+        if document["total_symbols"] and not compared:
             return Exit.FAILURE
         bad = document["failed_symbols"] or document["error_count"] or document["deferred_count"]
         return Exit.PARTIAL if bad or document["event"] != "WorkflowCompleted" else Exit.OK
@@ -155,7 +156,7 @@ def _shown(result: "SymbolResult") -> str:
 
 def show_status(day_text: str | None, session_text: str | None, *, as_json: bool) -> Exit:
     """`stocks validation status`."""
-    lake = desk.lake_of(desk.settings())
+    lake = desk.begun_lake(desk.settings(), "us")
     view = SessionView.of(lake, chosen(lake, day_text, session_text))
     if as_json:
         print_json({**view.to_dict(), "exit": view.exit_code().name.lower()})
@@ -174,7 +175,7 @@ def show_results(
     for option, given, valid in (("--status", status, states), ("--cause", cause, list(Cause))):
         if given is not None and given not in valid:
             fail(f"{option}: {given!r} is none; valid: {', '.join(valid)}", Exit.USAGE)
-    lake = desk.lake_of(desk.settings())
+    lake = desk.begun_lake(desk.settings(), "us")
     view = SessionView.of(lake, chosen(lake, day_text, session_text))
     rows = [
         row_of(result)

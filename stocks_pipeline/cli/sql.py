@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from stocks_pipeline.cli.desk import lake_of
+from stocks_pipeline.cli.desk import begun_lake
 from stocks_pipeline.cli.output import Exit, complain, console, fail, new_table, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run_sql(found: "Settings", query: str, limit_rows: int, *, as_json: bool, as
         fail("--json and --csv: choose one", Exit.USAGE)
     from stocks_pipeline.storage.warehouse import Warehouse
 
-    with Warehouse(lake_of(found)) as warehouse:
+    with Warehouse(begun_lake(found)) as warehouse:
         answer = warehouse.sql(query)
     total = answer.num_rows
     shown = answer.slice(0, limit_rows) if limit_rows else answer

@@ -12,9 +12,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
-from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say
+from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say, say_above
 from stocks_pipeline.cli.validation_choice import MARKET, chosen, day_named, session_at
-from stocks_pipeline.cli.validation_refusals import refuse_question, refuse_settings
+from stocks_pipeline.cli.validation_refusals import refuse_question, refuse_settings, refuse_spent_day
 from stocks_pipeline.storage.validation_keys import SessionPlace
 
 if TYPE_CHECKING:
@@ -80,9 +80,10 @@ def run_validation(ask: Ask, as_json: bool) -> Exit:  # noqa: FBT001 - the calle
 
 def validated(found: "Settings", ask: Ask, *, quiet: bool) -> Outcome:
     """Open the session, check its batches, sum it up; a failure or Ctrl-C is an outcome, not an exception."""
-    lake = desk.lake_of(found)
+    lake = desk.begun_lake(found, MARKET)
     refuse_question(lake, ask)
     refuse_settings(lake, SessionPlace(MARKET, ask.day))
+    refuse_spent_day(lake, ask)
     outcome = Outcome()
     with desk.open_instance(found) as instance, _stages(instance, lake, ask.day, quiet) as (stages, watch):
         with suppress(KeyboardInterrupt):
@@ -111,7 +112,7 @@ def retry_validation(day_text: str | None, session_text: str | None, *, as_json:
     from stocks_pipeline.defs.us.checking import open_batches
 
     found = desk.settings()
-    lake = desk.lake_of(found)
+    lake = desk.begun_lake(found, MARKET)
     place = chosen(lake, day_text, session_text)
     session = session_at(lake, place)
     numbers = open_batches(lake, place, session)
@@ -154,7 +155,7 @@ def _check(stages: "Stages", day: date, numbers: Sequence[int], outcome: Outcome
 
 def _announce(session: "Session") -> None:
     """The seed's five keys, as a person reads them and as a program finds them."""
-    say("  ".join(f"{name}={value}" for name, value in session.trigger_response().items()))
+    say_above("  ".join(f"{name}={value}" for name, value in session.trigger_response().items()))
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def session_at(lake: Lake, place: SessionPlace) -> "Session":
 
 def show_list(day_text: str | None, *, as_json: bool) -> Exit:
     """`stocks validation list`."""
-    lake = desk.lake_of(desk.settings())
+    lake = desk.begun_lake(desk.settings(), MARKET)
     rows = [kept.row(short=not as_json) for kept in kept_sessions(lake, day_named(day_text) if day_text else None)]
     if as_json:
         print_json({"sessions": rows})

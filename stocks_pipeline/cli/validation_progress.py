@@ -109,7 +109,7 @@ def watching(console: Console, lake: Lake, day: date, *, quiet: bool) -> Iterato
     columns = (
         SpinnerColumn(finished_text="[green]✓[/green]"),
         TextColumn("{task.description:<8}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=12),  # so that the whole line fits 80 columns
         TextColumn("{task.completed:>3.0f}/{task.total}"),
         TimeElapsedColumn(),
         note,

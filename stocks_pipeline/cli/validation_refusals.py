@@ -56,3 +56,20 @@ def refuse_settings(lake: "Lake", place: SessionPlace) -> None:
         fail(str(error), Exit.FAILURE if error.kind in RETRYABLE else Exit.USAGE)
     except ValueError as error:
         fail(str(error), Exit.USAGE)
+
+
+def refuse_spent_day(lake: "Lake", ask: "Ask") -> None:
+    """A session that stands is not given up for one that today's credits cannot bring."""
+    from stocks_pipeline.defs.listing import stored_plan
+    from stocks_pipeline.defs.resources import TwelveDataResource
+    from stocks_pipeline.domain.plans import plan_named
+    from stocks_pipeline.settings import Settings
+
+    if not ask.anew or not lake.exists(SessionPlace(MARKET, ask.day).record):
+        return
+    most, left = plan_named(Settings.load().second_vendor.plan).credits_per_day, TwelveDataResource().left_today()
+    plan = stored_plan(lake, MARKET, ask.day)
+    need = len(plan.symbols) if plan else 0
+    if most is not None and left is not None and left < min(need, most):
+        said = f"{left} of {most} credits are left today, {need} are needed: try after 00:00 UTC"
+        fail(f"--anew: {said}. The session that stands is kept", Exit.FAILURE)

@@ -16,6 +16,7 @@ from stocks_pipeline.storage.lake import Lake
 if TYPE_CHECKING:
     from stocks_pipeline.storage.validation_keys import SessionPlace
     from stocks_pipeline.upstream.http import RetryPolicy
+    from stocks_pipeline.upstream.limits import SharedLimiter
     from stocks_pipeline.upstream.narrator import AnswerStore, LlmCall, Narrator
     from stocks_pipeline.upstream.twelve_data import TwelveData
 
@@ -73,7 +74,6 @@ class TwelveDataResource:
         from stocks_pipeline.defs.us.calls import CallLog
         from stocks_pipeline.domain.credit_audit import Limit
         from stocks_pipeline.domain.plans import plan_named
-        from stocks_pipeline.upstream.limits import Rate, open_limiter
         from stocks_pipeline.upstream.twelve_data import TwelveData
 
         settings, clock = Settings.load(), SystemClock()
@@ -81,13 +81,11 @@ class TwelveDataResource:
         if settings.base_url is None and vendor.api_key is None:
             raise SettingError("STOCKS_TWELVE_DATA_API_KEY is not set; live validation needs the vendor's key")
         plan = plan_named(vendor.plan)
-        rates = [Rate(plan.credits_per_minute, vendor.minute_s)]
         daily = plan.credits_per_day
-        limiter = open_limiter(settings.limits, "twelvedata", rates, clock=clock, upstream="twelvedata", daily=daily)
         gateway = TwelveData(
             base_url=settings.base_url,
             api_key=vendor.api_key or "sandbox",
-            limiter=limiter,
+            limiter=_credits(settings),
             clock=clock,
             policy=_patience(settings),
             record=CallLog(lake, place, Limit(plan.credits_per_minute, daily, vendor.minute_s)).record,
@@ -99,6 +97,26 @@ class TwelveDataResource:
             yield gateway
         finally:
             gateway.close()
+
+    def left_today(self) -> int | None:
+        """Credits that the UTC day has left, over all processes; None where the plan has no cap."""
+        limiter = _credits(Settings.load())
+        try:
+            return limiter.left_today()
+        finally:
+            limiter.close()
+
+
+def _credits(settings: Settings) -> "SharedLimiter":
+    """The limit of the plan that is set."""
+    from stocks_pipeline.domain.plans import plan_named
+    from stocks_pipeline.upstream.limits import Rate, open_limiter
+
+    vendor = settings.second_vendor
+    plan, name = plan_named(vendor.plan), "twelvedata"
+    rates = [Rate(plan.credits_per_minute, vendor.minute_s)]
+    daily = plan.credits_per_day
+    return open_limiter(settings.limits, name, rates, clock=SystemClock(), upstream=name, daily=daily)
 
 
 def _patience(settings: Settings) -> "RetryPolicy":

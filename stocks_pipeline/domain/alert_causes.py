@@ -44,6 +44,9 @@ class Causes:
 def by_cause(runs: Sequence[FailedRun], checks: Sequence[FailedCheck], ended: Sequence[Ended], now: datetime) -> Causes:
     """The facts by cause. `now` is aware."""
     counts = {count.run_id: count for count in ended}
+    facts: dict[str, list[Ended]] = {}
+    for each in sorted(ended, key=lambda e: e.at):
+        facts.setdefault(each.key, []).append(each)  # two runs that ended one session alike are one fact
     rest = [c for c in checks if not _repeats_count(c, counts.get(c.run_id))]
     spoken = {run.key: count for run in runs if (count := _count_of(run, ended, rest)) is not None}
     alone = [run for run in runs if run.key not in spoken]
@@ -53,11 +56,13 @@ def by_cause(runs: Sequence[FailedRun], checks: Sequence[FailedCheck], ended: Se
     return Causes(
         tuple(
             (
-                count,
-                tuple(run for run in runs if spoken.get(run.key) == count),
-                tuple(c for c in checks if c.run_id == count.run_id and _repeats_count(c, count)),
+                same[0],
+                tuple(run for run in runs if spoken.get(run.key) in same),
+                tuple(
+                    c for c in checks if c.run_id in counts and counts[c.run_id] in same and _repeats_count(c, same[0])
+                ),
             )
-            for count in ended
+            for same in facts.values()
         ),
         tuple((run, repeats[run.key]) for run in alone if run not in waits),
         tuple(check for check in rest if check.key not in repeated),

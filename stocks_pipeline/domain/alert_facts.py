@@ -109,7 +109,7 @@ class Late:
 class Ended:
     """What a summary counted. `asset` with slashes; `failure_reason`, `failure_step` only where nothing came of it.
 
-    `harmless_count` of the failed differ in a way that means nothing is wrong; `message` says it all in a sentence.
+    `harmless_count` more differ in a way that means nothing is wrong; `message` says it all in a sentence.
     """
 
     asset: str
@@ -138,10 +138,16 @@ class Ended:
         return not self.failure_reason and self.well >= self.total_symbols
 
     @property
+    def open_count(self) -> int:
+        """How many have no verdict."""
+        return max(0, self.total_symbols - self.well - self.failed_count)
+
+    @property
     def key(self) -> str:
         """The same counts of the same session are the same fact, however often they are counted."""
-        told = [self.total_symbols, self.passed_count, self.failed_count, sorted(self.failed_symbols)]
-        digest = hashlib.sha256(json.dumps([*told, self.failure_reason]).encode()).hexdigest()[:16]
+        counts = [self.total_symbols, self.passed_count, self.failed_count, self.harmless_count]
+        told = json.dumps([*counts, sorted(self.failed_symbols), self.failure_reason])
+        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return f"ended:{self.asset}:{self.session_id}:{digest}"
 
 

@@ -4,8 +4,8 @@ What belongs here: `Alert` and the pure functions that turn facts into alerts. W
 (alert_facts.py), which facts have one cause (alert_causes.py), finding facts (defs/operations/alert_facts.py), keeping
 alerts until they are delivered (storage/outbox.py) and delivering them (upstream/alert_sinks.py).
 
-An alert covers one fact or several (the partitions of one check of one
-run), so a vendor's outage is a handful of messages instead of hundreds, and nothing is told twice.
+An alert covers one fact or several (the partitions of one check of one run), so a vendor's outage is a handful of
+messages instead of hundreds, and nothing is told twice.
 """
 
 import json
@@ -44,7 +44,6 @@ class Severity(StrEnum):
 @dataclass(frozen=True)
 class Alert:
     """One message. `link` is a path of the Dagster UI, `next_step` a command or a sentence, `at` aware.
-
     `covers` are the keys of the facts it tells; `fields` is data for machines, of JSON types.
     """
 
@@ -200,14 +199,15 @@ def of_ended(fact: Ended, runs: Sequence[FailedRun] = (), checks: Sequence[Faile
             "failed_count": fact.failed_count,
             "failed_symbols": list(fact.failed_symbols),
         }
-    grave = failed or runs or any(not check.warn for check in checks)
+    felt = runs if fact.open_count else ()  # of a run whose work another one finished nothing is missing
+    grave = failed or felt or any(not check.warn for check in checks)
     spoken: list[FailedRun | FailedCheck] = [*runs, *checks]
     return Alert(
         key=fact.key,
         kind=Kind.WORKFLOW_FAILED if failed else Kind.WORKFLOW_COMPLETED,
         severity=Severity.ERROR if grave else Severity.INFO if fact.whole else Severity.WARNING,
         title=f"{_about(fact)} {'failed' if failed else 'completed'}: {_counts(fact)}",
-        detail=_short(" ".join(_said(fact, runs, checks))),
+        detail=_short(" ".join(_said(fact, felt, checks))),
         link=f"/runs/{fact.run_id}" if fact.run_id else f"/assets/{fact.asset}",
         next_step=fact.next_step,
         at=fact.at,
@@ -224,11 +224,11 @@ def _about(fact: Ended) -> str:
 
 def _counts(fact: Ended) -> str:
     """How many are well, how many failed, and how many are left: the parts add up to all."""
-    failed = fact.failed_count - fact.harmless_count
-    rest = fact.total_symbols - fact.passed_count - fact.failed_count
     parts = [f"{fact.well} of {fact.total_symbols} {_COUNTED[fact.asset.rpartition('/')[2]][1]}"]
     parts[0] += f" ({fact.harmless_count} but for a harmless difference)" if fact.harmless_count else ""
-    return ", ".join(parts + [f"{n} {what}" for n, what in ((failed, "failed"), (rest, "open")) if n > 0])
+    return ", ".join(
+        parts + [f"{n} {what}" for n, what in ((fact.failed_count, "failed"), (fact.open_count, "open")) if n > 0]
+    )
 
 
 def _said(fact: Ended, runs: Sequence[FailedRun], checks: Sequence[FailedCheck]) -> list[str]:

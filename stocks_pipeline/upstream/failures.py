@@ -9,7 +9,7 @@ import errno
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -76,7 +76,8 @@ class UpstreamError(Exception):
     """One classified failure of one upstream call.
 
     `subject` is what was asked for (a symbol, a listing). `message` never holds a query string, a key or a cookie:
-    it passes through `redact`. `retry_after_s` is the vendor's own wish, in seconds, when it gave one.
+    it passes through `redact`. `retry_after_s` is the vendor's own wish, in seconds, when it gave one. `sent`: False
+    where the vendor cannot have seen the call.
     """
 
     kind: FailureKind
@@ -86,19 +87,12 @@ class UpstreamError(Exception):
     status: int | None = None
     retry_after_s: float | None = None
     attempts: int = 1
+    sent: bool = True
 
     def __post_init__(self) -> None:
         self.message = redact(self.message)
         # What pickle calls the class with; without it a failure could not leave a worker process.
-        self.args = (
-            self.kind,
-            self.upstream,
-            self.subject,
-            self.message,
-            self.status,
-            self.retry_after_s,
-            self.attempts,
-        )
+        self.args = tuple(getattr(self, field.name) for field in fields(self))
 
     def __str__(self) -> str:
         where = f"{self.upstream} {self.subject}".strip()

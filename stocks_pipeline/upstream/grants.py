@@ -1,8 +1,8 @@
 """The ledger of send times that every process shares: a SQLite file on one machine, a Postgres for several.
 
 What belongs here: handing out, moving and taking back send times, each in one short transaction. What does not:
-waiting for them (limits.py), what a refusal of the upstream means (failures.py, http.py), and where the
-ledger lies (shared_store.py, shared_postgres.py).
+waiting for them (limits.py), the cap of a day (day_cap.py), what a refusal of the upstream means (failures.py,
+http.py), and where the ledger lies (shared_store.py, shared_postgres.py).
 
 How it is exact. The credits of a key form one line, in the order in which they were reserved. A reservation of `c`
 credits under "N in any P seconds" may be sent from `at` to `until`, and `at` is never before the `until` of the credit
@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from stocks_pipeline.upstream.day_cap import DayCap
 from stocks_pipeline.upstream.shared_store import Connection, Store, Tables
 
-DAY_S = 86_400
 TABLES = Tables(
     sqlite="""
 CREATE TABLE IF NOT EXISTS limit_grants(
@@ -47,15 +47,6 @@ _JOIN = "INSERT INTO limit_keys VALUES(?,0,0,?,'') ON CONFLICT(key) DO UPDATE SE
 _JOIN += "CASE WHEN excluded.keep_s > limit_keys.keep_s THEN excluded.keep_s ELSE limit_keys.keep_s END"
 
 
-class DaySpent(Exception):  # noqa: N818 - an outcome that limits.py turns into an UpstreamError, not an error of its own
-    """The day's cap leaves no room. `used` credits are taken on `day` (days since the epoch, UTC)."""
-
-    def __init__(self, used: int, day: int) -> None:
-        super().__init__(used, day)
-        self.used = used
-        self.day = day
-
-
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Permission to send `credits` from `at` to `until` (seconds since the epoch), `wait` seconds after it was read."""
@@ -78,7 +69,7 @@ class GrantLedger:
         self._store = store
         self._key = key
         self._rates = tuple(rates)
-        self._daily = daily
+        self.days = DayCap(store, key, daily)
         self.keep_s = max([_KEEP_AT_LEAST_S, *(2 * period_s for _, period_s in rates)])
         with self._store.transaction() as con:
             con.execute(_JOIN, (key, self.keep_s))
@@ -103,7 +94,7 @@ class GrantLedger:
             row = con.execute("SELECT at, until, day FROM limit_grants WHERE id=?", (grant.id,)).fetchone()
             if row is not None:
                 at, until, day = row
-                until = min(until, (day + 1) * DAY_S)
+                until = min(until, self.days.end_of(day))
                 cooling = at <= now < self._cool_until(con)
                 if now <= until and not cooling:
                     return Grant(grant.id, grant.credits, at, until, at - now, grant.slack)
@@ -170,27 +161,15 @@ class GrantLedger:
             row = con.execute(sql, (self._key, ahead)).fetchone() if ahead > 0 else None
             if row is not None and row[1] < ahead:  # else that credit is pruned, long out of the window
                 at = max(at, row[0] + period_s)
-        until, day = max(at + slack, last_until), int(at // DAY_S)
-        self._charge_day(con, day, credits_)
+        until, day = max(at + slack, last_until), self.days.day_of(at)
+        self.days.charge(con, day, credits_)
         sql = "INSERT INTO limit_grants(key, seq, credits, at, until, day) VALUES(?,?,?,?,?,?) RETURNING id"
         (id_,) = con.execute(sql, (self._key, seq + credits_, credits_, at, until, day)).fetchone()
         con.execute(
             "DELETE FROM limit_grants WHERE key=? AND until < ? - (SELECT keep_s FROM limit_keys WHERE key=?)",
             (self._key, now, self._key),
         )
-        return Grant(int(id_), credits_, at, min(until, (day + 1) * DAY_S), at - now, slack)
-
-    def _charge_day(self, con: Connection, day: int, credits_: int) -> None:
-        if self._daily is None:
-            return
-        row = con.execute("SELECT credits FROM limit_days WHERE key=? AND day=?", (self._key, day)).fetchone()
-        used = row[0] if row else 0
-        if used + credits_ > self._daily:
-            raise DaySpent(used, day)
-        sql = "INSERT INTO limit_days VALUES(?,?,?) ON CONFLICT(key, day) DO UPDATE SET credits=excluded.credits"
-        con.execute(sql, (self._key, day, used + credits_))
-        if row is None:  # once a day
-            con.execute("DELETE FROM limit_days WHERE key=? AND day<?", (self._key, day - 7))
+        return Grant(int(id_), credits_, at, min(until, self.days.end_of(day)), at - now, slack)
 
     def _take_back(self, con: Connection, id_: int) -> None:
         row = con.execute("SELECT seq, credits, day FROM limit_grants WHERE id=?", (id_,)).fetchone()
@@ -199,17 +178,19 @@ class GrantLedger:
         seq, credits_, day = row
         con.execute("DELETE FROM limit_grants WHERE id=?", (id_,))
         con.execute("UPDATE limit_grants SET seq=seq-? WHERE key=? AND seq>?", (credits_, self._key, seq))
-        con.execute("UPDATE limit_days SET credits=credits-? WHERE key=? AND day=?", (credits_, self._key, day))
+        self.days.take_off(con, day, credits_)
 
     def _cool_until(self, con: Connection) -> float:
         sql = "SELECT cool_until FROM limit_keys WHERE key=?"
         return float(con.execute(sql, (self._key,)).fetchone()[0])
 
     def _now(self, con: Connection) -> float:
-        """The present, after moving the ledger along if the machine's clock was set back since the last transaction.
+        """The present, after moving the ledger along if the store's clock went back since the last transaction.
 
-        Without this an hour set back would be an hour of waiting. The time between the two transactions is not known
-        and counts as none, which only waits longer. A clock set *forward* cannot be told from time that passed.
+        A file's clock does so only when the machine was started anew with its clock set back, a database's when its
+        server's is set. Without this an hour back would be an hour of waiting. The time between the two transactions
+        is not known and counts as none, which only waits longer. A server's clock that was set *forward* cannot be
+        told from time that passed; a file's cannot be set.
         """
         now = self._store.now(con)
         wrote_at = con.execute("SELECT wrote_at FROM limit_keys WHERE key=?", (self._key,)).fetchone()[0]

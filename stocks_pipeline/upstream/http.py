@@ -60,8 +60,9 @@ def call(  # noqa: PLR0913 - keyword only, each a collaborator
 ) -> T:
     """The answer of `send(timeout_left_s)`, which makes one request and raises UpstreamError where it fails.
 
-    Every send, also a repeated one, is charged `credits` to the limiter first. Calls that share `refusals` cool down
-    together and give up together; without it the call counts its own and knows no end but `rate_attempts`.
+    Every send, also a repeated one, is charged `credits` to the limiter first; where it could not be sent, the day has
+    them back. Calls that share `refusals` cool down together and give up together; without it the call counts its own
+    and knows no end but `rate_attempts`.
 
     Raises:
         UpstreamError: the last failure, with the number of sends; or the limiter's QUOTA_DAY.
@@ -108,6 +109,8 @@ class _Tries(Generic[T]):
             answer = self.send(self.policy.budget_s - self.spent_s)
         except UpstreamError as exc:
             self.failures[exc.kind] += 1
+            if not exc.sent:
+                self.limiter.give_back(self.credits)
             if exc.kind is FailureKind.RATE:  # also after the last try: the others must hear of it
                 if seconds := self.refusals.refused(sent, exc):
                     self.limiter.cool_down(seconds, str(exc))

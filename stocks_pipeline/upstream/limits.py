@@ -1,7 +1,8 @@
 """How often an upstream may be called: by any thread of any process that shares the control file or database.
 
 What belongs here: the limiter a gateway holds, waiting one's turn, and opening a limiter by URL. What does not: the
-shared ledger behind it (grants.py), what a failure means (failures.py), retrying (http.py).
+shared ledger behind it (grants.py), the waiting itself (turns.py), what a failure means (failures.py), and retrying
+(http.py).
 
 A limiter promises that no window of the period, wherever it starts, holds more than the allowed credits, as seen by
 the code after `acquire`. It is first come, first served; charged before the call, for every call. Inside a process
@@ -13,23 +14,21 @@ parent does not exist in the child.
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.upstream.day_cap import DAY_S, DaySpent
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline.upstream.grants import DAY_S, TABLES, DaySpent, Grant, GrantLedger
+from stocks_pipeline.upstream.grants import TABLES, Grant, GrantLedger
 from stocks_pipeline.upstream.shared_store import open_store
+from stocks_pipeline.upstream.turns import Cancelled, Turns, check, pause
+
+__all__ = ["Cancelled", "Limiter", "Rate", "SharedLimiter", "Unlimited", "open_limiter", "pause", "slack_for"]
 
 _log = logging.getLogger(__name__)
-_POLL_S = 0.25  # how soon a waiting thread sees `stop`
-
-
-class Cancelled(Exception):  # noqa: N818 - the caller asked for it; nothing went wrong
-    """The wait was ended by `stop` (or by a stopped clock) before the turn came. Nothing was sent or charged."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,10 @@ class Limiter(Protocol):
         """
         ...
 
+    def give_back(self, credits: int) -> None:  # noqa: A002 - the vendors' word
+        """Take those of a call that was never sent off the day's count. The window keeps them, so the pace stays."""
+        ...
+
     def cool_down(self, seconds: float, reason: str = "") -> None:
         """Grant nothing to anyone, in any process, before `seconds` from now. Never shortens a longer one."""
         ...
@@ -68,52 +71,6 @@ class Limiter(Protocol):
     def used(self, period_s: float) -> int:
         """Credits granted in the last `period_s` seconds, by all processes."""
         ...
-
-
-def pause(seconds: float, *, clock: Clock, stop: threading.Event | None = None) -> None:
-    """Sleep on the clock; `stop` ends it within a quarter of a second.
-
-    Raises:
-        Cancelled: `stop` is set, or the clock itself was stopped and no longer sleeps.
-    """
-    end = clock.monotonic() + seconds
-    while (left := end - (now := clock.monotonic())) > 0:
-        if stop is not None:
-            _check(stop)
-            left = min(left, _POLL_S)
-        clock.sleep(left)
-        if clock.monotonic() - now < left / 2:
-            raise Cancelled("the clock was stopped")
-    _check(stop)
-
-
-def _check(stop: threading.Event | None) -> None:
-    if stop is not None and stop.is_set():
-        raise Cancelled("stopped while waiting for a turn")
-
-
-class _Turns:
-    """A lock that serves its waiters in the order they came and lets each give up."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._line: deque[threading.Event] = deque()
-
-    @contextmanager
-    def turn(self, stop: threading.Event | None) -> Iterator[None]:
-        called = threading.Event()
-        with self._mutex:
-            self._line.append(called)
-            self._line[0].set()
-        try:
-            while not called.wait(None if stop is None else _POLL_S):
-                _check(stop)
-            yield
-        finally:
-            with self._mutex:
-                self._line.remove(called)
-                if self._line:
-                    self._line[0].set()
 
 
 class SharedLimiter:
@@ -128,14 +85,14 @@ class SharedLimiter:
         self._daily = daily
         self._most = min([rate.credits for rate in rates], default=None)
         self.slack_s = slack_for(rates)
-        self._turns = _Turns()
+        self._turns = Turns()
 
     def acquire(self, credits: int = 1, *, stop: threading.Event | None = None) -> None:  # noqa: A002 - the vendors' word
         if credits < 1 or (self._most is not None and credits > self._most):
             raise ValueError(f"{self._upstream}: {credits} credits at once, allowed are 1 to {self._most or 'any'}")
-        _check(stop)
+        check(stop)
         with self._turns.turn(stop):
-            _check(stop)
+            check(stop)
             try:
                 self._wait_for(self._ledger.reserve(credits, self.slack_s), stop)
             except DaySpent as spent:
@@ -163,8 +120,11 @@ class SharedLimiter:
             self._upstream,
             "",
             f"{spent.used} of {self._daily} credits of {day} (UTC) are used, {asked} more were asked for",
-            retry_after_s=max(0.0, (spent.day + 1) * DAY_S - self._ledger.bounds()[0]),
+            retry_after_s=self._ledger.days.left_of(spent.day),
         )
+
+    def give_back(self, credits: int) -> None:  # noqa: A002 - the vendors' word
+        self._ledger.days.give_back(credits)
 
     def cool_down(self, seconds: float, reason: str = "") -> None:
         _log.warning("%s cools down for %.1f s: %s", self._upstream, seconds, reason or "no reason given")
@@ -175,6 +135,10 @@ class SharedLimiter:
 
     def used(self, period_s: float) -> int:
         return self._ledger.used(period_s)
+
+    def left_today(self) -> int | None:
+        """Credits that the present UTC day has left; None where days have no cap."""
+        return self._ledger.days.left()
 
     def close(self) -> None:
         """Release the file now instead of when the limiter is collected."""
@@ -191,7 +155,7 @@ class Unlimited:
         self._granted: deque[tuple[float, int]] = deque()
 
     def acquire(self, credits: int = 1, *, stop: threading.Event | None = None) -> None:  # noqa: A002 - the vendors' word
-        _check(stop)
+        check(stop)
         while (wait := self.cooling_s()) > 0:
             pause(wait, clock=self._clock, stop=stop)
         now = self._clock.monotonic()
@@ -199,6 +163,9 @@ class Unlimited:
             self._granted.append((now, credits))
             while self._granted[0][0] < now - DAY_S:
                 self._granted.popleft()
+
+    def give_back(self, credits: int) -> None:  # noqa: A002 - the vendors' word
+        """There is no day's count."""
 
     def cool_down(self, seconds: float, reason: str = "") -> None:
         _log.warning("cooling down for %.1f s: %s", seconds, reason or "no reason given")

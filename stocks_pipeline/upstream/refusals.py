@@ -1,4 +1,4 @@
-"""How long everyone waits after a refusal (429), and when waiting is given up.
+"""How long everyone waits after a refusal (429), and when waiting is given up; when a vendor that is down is.
 
 What belongs here: counting refusals that follow each other without a success, over all calls that share the count.
 What does not: the waiting (limits.py), one call's own tries (http.py), or what giving up means (each gateway).
@@ -8,9 +8,13 @@ last cool-down began, and so had waited for its end, says that waiting did not h
 """
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from stocks_pipeline.upstream.failures import MAX_RETRY_AFTER_S, UpstreamError
+from stocks_pipeline.upstream.failures import MAX_RETRY_AFTER_S, FailureKind, UpstreamError
+
+if TYPE_CHECKING:
+    from stocks_pipeline.upstream.http import RetryPolicy
 
 COOL_DOWN_CAP_S = 180.0  # of our own making; the vendor's Retry-After may ask for more
 
@@ -72,3 +76,30 @@ class Refusals:
             times = f"{self._in_a_row} cool-downs in a row, {self._waited_s:.0f} s"
             self.given_up = f"{error.upstream} refused everyone ({times}{asks}): {error.message}"
             self.ended.set()
+
+
+@dataclass
+class Silence:
+    """Calls in a row that a vendor did not answer, of all that share the count. Safe for threads.
+
+    Args:
+        most: of those, after which nobody asks any more.
+    """
+
+    most: int
+    given_up: str | None = field(default=None, init=False)
+    """Why nobody asks any more; None: it is not given up."""
+    _in_a_row: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def patience(self, policy: "RetryPolicy") -> "RetryPolicy":
+        """A vendor that was silent to the call before is tried once, not as often as one that answers."""
+        return replace(policy, attempts=1) if self._in_a_row else policy
+
+    def ended(self, error: UpstreamError | None) -> None:
+        """A call came to an answer (None), or to this after all its tries; a refusal is an answer, too."""
+        with self._lock:
+            silent = error is not None and error.kind is FailureKind.TRANSIENT
+            self._in_a_row = self._in_a_row + 1 if silent else 0
+            if error is not None and self._in_a_row >= self.most:
+                self.given_up = f"{error.message} ({self._in_a_row} calls in a row)"

@@ -107,6 +107,9 @@ class PostgresStore:
         mine = self._clock.monotonic()
         return mine + self._ahead[0], mine + self._ahead[1]
 
+    def utc_ahead(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
     def close(self) -> None:
         """Give the connection back. Closing twice does nothing."""
         if self._connection is not None and self._pid == os.getpid():

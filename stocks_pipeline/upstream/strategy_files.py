@@ -8,7 +8,7 @@ A file is one strategy:
     symbols: [AAPL, MSFT, BRK-B]
 
 The list is the union of all files, each symbol once. One bad file refuses the whole list: a strategy that silently
-lost its symbols would trade on nothing.
+lost its symbols would trade on nothing. One without symbols is legal beside others.
 """
 
 import re
@@ -25,6 +25,14 @@ from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 UPSTREAM = "strategies"
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.-]{0,9}")
 _KEYS = {"name", "symbols", "description"}
+
+
+class StrategyError(UpstreamError):
+    """The list is a person's to mend."""
+
+    @property
+    def next_step(self) -> str:
+        return "Correct the strategy files, or set STOCKS_STRATEGIES to another folder; then run the day again."
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class StrategyFiles:
         """The list, sorted by symbol; `industry` names the strategies that trade it.
 
         Raises:
-            UpstreamError: permanent; no folder, no file, or (naming file and line) one that cannot be used.
+            UpstreamError: permanent; no folder, no file, no symbol in any, or (naming file and line) one that cannot be
+                used.
         """
         files = sorted([*self._folder.glob("*.yaml"), *self._folder.glob("*.yml")])
         if not files:
@@ -55,6 +64,10 @@ class StrategyFiles:
             name, symbols = self._read(file)
             for symbol in symbols:
                 traded.setdefault(symbol, []).append(name)
+        if not traded:
+            named = ", ".join(file.name for file in files[:3])
+            why = f"names no symbol; list some in a file of {self._folder}, or set STOCKS_STRATEGIES to another folder"
+            raise self._refused(named, why)
         companies = tuple(Company(s, s, ", ".join(dict.fromkeys(traded[s])), None, None) for s in sorted(traded))
         return StrategyList(Listing(companies, None, "directory"), f"{len(files)} strategy files in {self._folder}")
 
@@ -93,4 +106,4 @@ class StrategyFiles:
         return f"{file.name}, line {node.start_mark.line + 1}"
 
     def _refused(self, where: str, why: str) -> UpstreamError:
-        return UpstreamError(FailureKind.PERMANENT, UPSTREAM, where, why)
+        return StrategyError(FailureKind.PERMANENT, UPSTREAM, where, why)

@@ -8,7 +8,8 @@ count a refused one as well. The limiter allows no more in *any* minute than the
 so a higher count than ours means that somebody else uses the key; everyone then waits for the next minute.
 
 Refusals cost credits too, so they have an end: a key whose plan is smaller than ours ends everything at once, and after
-`_MOST_COOL_DOWNS` minutes in a row without an answer nobody asks this gateway's vendor any more.
+`_MOST_COOL_DOWNS` minutes in a row without an answer nobody asks this gateway's vendor any more. The same holds for
+failures: after `_MOST_SILENT` calls in a row without an answer it is down. What could not even be sent costs nothing.
 """
 
 import threading
@@ -24,12 +25,13 @@ from stocks_pipeline.domain.plans import LARGEST_REQUEST
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_transport
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Limiter
-from stocks_pipeline.upstream.refusals import Refusals
+from stocks_pipeline.upstream.refusals import Refusals, Silence
 from stocks_pipeline.upstream.twelve_data_answers import (
     UPSTREAM,
     Asked,
     Reply,
     SmallerPlanError,
+    count_of,
     minute_ends_in,
     read_answer,
 )
@@ -40,6 +42,7 @@ _LARGEST_SERIES = 5000
 _MAX_BYTES = 128_000_000  # 120 symbols of 5000 bars have some 80 MB
 _SHORTEST_KEY = 6
 _MOST_COOL_DOWNS = 3
+_MOST_SILENT = 3
 _LONGEST_REFUSAL = 10  # minutes of the vendor's
 
 
@@ -68,7 +71,7 @@ class TwelveData:
         base_url: where requests go instead, as `{base_url}/api.twelvedata.com/...`; None is the vendor itself.
         api_key: sent as a header, never in an address.
         limiter: charged a credit a symbol before every request, repeated ones too.
-        clock: for back-off, budgets and the vendor's minute.
+        clock: for back-off, budgets, the vendor's minute.
         policy: how often and how long one request is tried.
         record: told every request that was sent, also failed ones.
         mic_code: the exchange whose listings are meant (ISO 10383); None: the vendor's choice, which is the US one.
@@ -98,6 +101,7 @@ class TwelveData:
         self._limiter, self._clock, self._policy, self._record = limiter, clock, policy, record
         self._per_minute = credits_per_minute
         self._refusals = Refusals(policy.cool_down_s, most=_MOST_COOL_DOWNS, longest_s=_LONGEST_REFUSAL * minute_s)
+        self._silence = Silence(_MOST_SILENT)
         self._over: UpstreamError | None = None
         # A proxy from the environment must not carry what is meant for this machine.
         self._client = httpx.Client(
@@ -117,8 +121,8 @@ class TwelveData:
 
         Raises:
             UpstreamError: the request failed as a whole: RATE, QUOTA_DAY (the vendor's or our own count), AUTH,
-                TRANSIENT or MALFORMED, after the tries of the policy. Once refusals have come to their end, or named
-                a smaller plan than ours, so does everything later, unsent.
+                TRANSIENT or MALFORMED, after the tries of the policy. Once refusals or silence have come to their end,
+                or a refusal named a smaller plan than ours, so does everything later, unsent.
             Cancelled: `stop` was set while waiting.
             ValueError: no symbol, too many, one twice, one with a comma or blank, or an empty span.
         """
@@ -129,9 +133,9 @@ class TwelveData:
             raise UpstreamError(FailureKind.AUTH, UPSTREAM, asked.subject, "no key: set STOCKS_TWELVE_DATA_API_KEY")
         self._raise_if_over(asked)
         try:
-            return call(
+            found = call(
                 lambda left_s: self._send(asked, min(left_s, self._timeout_s)),
-                policy=self._policy,
+                policy=self._silence.patience(self._policy),
                 limiter=self._limiter,
                 clock=self._clock,
                 credits=len(symbols),
@@ -139,12 +143,21 @@ class TwelveData:
                 refusals=self._refusals,
             )
         except UpstreamError as error:
-            if isinstance(error, SmallerPlanError):
-                self._over = error
-            elif self._refusals.given_up and error.kind is FailureKind.RATE:
-                self._over = replace(error, message=self._refusals.given_up)
+            self._failed(error)
             self._raise_if_over(asked, error.attempts)
             raise
+        self._silence.ended(None)
+        return found
+
+    def _failed(self, error: UpstreamError) -> None:
+        """What a failed call means for those after it; one of the limits' database says nothing of the vendor."""
+        if error.upstream == UPSTREAM:
+            self._silence.ended(error)
+        ends = {FailureKind.RATE: self._refusals.given_up, FailureKind.TRANSIENT: self._silence.given_up}
+        if isinstance(error, SmallerPlanError):
+            self._over = error
+        elif why := ends.get(error.kind):
+            self._over = replace(error, message=why)
 
     def _raise_if_over(self, asked: Asked, attempts: int = 0) -> None:
         """Every later request would be refused as well."""
@@ -152,7 +165,6 @@ class TwelveData:
             raise replace(self._over, subject=asked.subject, attempts=attempts)
 
     def close(self) -> None:
-        """Let go of the connections."""
         self._client.close()
 
     def _check(self, symbols: Sequence[str], start: date, end: date) -> None:
@@ -168,19 +180,19 @@ class TwelveData:
         """One request, its answer read, recorded and compared with our ledger."""
         self._raise_if_over(asked)  # it became so while this one waited for its turn
         began, at = self._clock.monotonic(), self._clock.time()
-        status: int | None = None
+        status, sent = None, True
         reply: Reply | None = None
         try:
             reply = self._get(asked, timeout_s)
             status = reply.status
             found = read_answer(asked, reply)
         except UpstreamError as error:
-            status = error.status if reply is not None else None
+            status, sent = error.status if reply is not None else None, error.sent
             raise
         finally:
-            used, left = (_count(reply, name) for name in ("api-credits-used", "api-credits-left"))
+            used, left = (count_of(reply, name) for name in ("api-credits-used", "api-credits-left"))
             strangers = self._reconcile(used, self._clock.monotonic() - began)
-            if self._record is not None:
+            if self._record is not None and sent:
                 self._record(SentCall(at, len(asked.symbols), status, used, left, tuple(asked.symbols), strangers))
         failures = [one for one in found.values() if isinstance(one, UpstreamError)]
         self._over = next((error for error in failures if isinstance(error, SmallerPlanError)), self._over)
@@ -229,13 +241,9 @@ class TwelveData:
                         large = f"more than {_MAX_BYTES} bytes"
                         raise UpstreamError(FailureKind.MALFORMED, UPSTREAM, asked.subject, large)
         except httpx.HTTPError as error:
-            raise from_transport(UPSTREAM, asked.subject, error) from None  # it holds the request and its key
+            unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            # From None: it holds the request and its key.
+            raise replace(from_transport(UPSTREAM, asked.subject, error), sent=not unsent) from None
         # Should the vendor quote the key, it goes no further than here.
         shown = body.replace(self._key.encode(), b"***") if len(self._key) >= _SHORTEST_KEY else body
         return Reply(response.status_code, response.headers, bytes(shown), self._clock.time())
-
-
-def _count(reply: Reply | None, name: str) -> int | None:
-    """A header that holds a count; None where it is absent or none."""
-    text = "" if reply is None else (reply.headers.get(name) or "").strip()
-    return int(text) if text.isascii() and text.isdecimal() else None

@@ -239,3 +239,9 @@ def _raise_if_shared(found: Sequence[Any]) -> None:
 
 def _malformed(symbol: str, message: str) -> UpstreamError:
     return UpstreamError(FailureKind.MALFORMED, UPSTREAM, symbol, message, _OK)
+
+
+def count_of(reply: Reply | None, name: str) -> int | None:
+    """A header that holds a count; None where it is absent or none."""
+    text = "" if reply is None else (reply.headers.get(name) or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() else None

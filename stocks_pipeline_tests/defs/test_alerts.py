@@ -1,11 +1,12 @@
 """The sensor `alerts` on a real instance: each failure, late day and summary is told once, whatever dies meanwhile."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 from dagster._core.remote_origin import (  # what a switched-on sensor is stored under; no public names
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -23,6 +24,7 @@ from stocks_pipeline.defs.operations.delivery import CAP_S
 from stocks_pipeline.defs.us.going_on import TRY_TAG
 from stocks_pipeline.domain.alert_facts import LATE_AFTER
 from stocks_pipeline.domain.alerts import Alert, Kind, Severity
+from stocks_pipeline.domain.schemas import EXTERNAL_BARS
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.upstream import alert_sinks
 from stocks_pipeline.upstream.control_file import StoreError
@@ -32,7 +34,7 @@ from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.market_desk import DAY, MARKET, MarketDesk, market_desk
 from stocks_pipeline_tests.morning_desk import MorningDesk, morning, waves
 from stocks_pipeline_tests.morning_desk import down as unanswered
-from stocks_pipeline_tests.validation_desk import ValidationDesk, down, validation_desk
+from stocks_pipeline_tests.validation_desk import ValidationDesk, down, their_bars, validation_desk
 
 __all__ = ["morning"]
 
@@ -60,6 +62,7 @@ def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Receiver:
     """What the settings' one sink is."""
     made = Receiver()
     monkeypatch.setenv("STOCKS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STOCKS_UI_URL", "https://ui.example.org/stocks/")
     monkeypatch.setenv("STOCKS_ALERT_SINKS", "webhook")
     monkeypatch.setenv("STOCKS_ALERT_WEBHOOK_URL", "http://127.0.0.1:9/unused")
     monkeypatch.setattr(alert_sinks, "open_sink", lambda _name, **_settings: made)
@@ -137,7 +140,7 @@ def test_k_failed_runs_are_k_alerts_once(instance: dg.DagsterInstance, receiver:
         assert alert.title == f"Run of broken_job failed (2025-12-0{day})"
         assert f"no data of 2025-12-0{day}" in alert.detail
         assert "0123456789abcdef" not in alert.detail
-        assert alert.link == f"/runs/{alert.fields['run_id']}"
+        assert alert.link == f"https://ui.example.org/stocks/runs/{alert.fields['run_id']}"
         assert alert.next_step == f"stocks status --date 2025-12-0{day}"
     assert watch.tick() == "0 new alerts."
     assert len(receiver.got) == 3
@@ -165,7 +168,10 @@ def test_failed_checks_are_told_by_severity(instance: dg.DagsterInstance, receiv
         ("strict", Severity.ERROR, ("2025-12-05",)),
     }
     strict = next(a for a in receiver.got if a.fields["check"] == "strict")
-    assert (strict.next_step, strict.link) == ("stocks retry broken", "/assets/broken?view=checks")
+    assert (strict.next_step, strict.link) == (
+        "stocks retry broken",
+        "https://ui.example.org/stocks/assets/broken?view=checks",
+    )
     watch.tick()
     assert len(receiver.got) == 3
     run(instance, 5)
@@ -377,6 +383,39 @@ def test_a_refused_key_is_one_message(checked: ValidationDesk, receiver: Receive
     assert "stocks validation" in alert.next_step or "STOCKS_TWELVE_DATA_API_KEY" in alert.next_step
 
 
+def test_a_session_that_compared_nothing_failed(checked: ValidationDesk, receiver: Receiver) -> None:
+    """D25: every batch ended and no symbol has a verdict: that is WorkflowFailed, in the summary as in the alert."""
+    none = UpstreamError(FailureKind.PERMANENT, "twelvedata", "S", "no such symbol")
+    checked.vendor.script = lambda symbols, _number: dict.fromkeys(symbols, none)
+    watch = Watch(checked.instance, checked.defs)
+    assert checked.check().success
+    assert checked.sum_up().success
+    watch.tick()
+    told = {"failure_reason": "no symbol could be compared", "failure_step": "validation_results"}
+    (alert,) = [alert for alert in receiver.got if alert.kind is Kind.WORKFLOW_FAILED]
+    assert (alert.severity, alert.fields) == (Severity.ERROR, told)
+    assert checked.summary().items() >= {"event": "WorkflowFailed", **told}.items()
+
+
+def test_harmless_differences_count_beside_the_failed(checked: ValidationDesk, receiver: Receiver) -> None:
+    """D25: `failed_count` is the number of `failed_symbols`, and what is harmless has a count of its own."""
+    checked.stock([f"S{number}" for number in range(24)], spoilt={"S3": 1.5})
+    prices, edge = ("open", "high", "low", "close"), date(2025, 12, 31)
+    rows = their_bars("S5", date(2025, 12, 22), date(2026, 1, 5)).to_pylist()
+    paid = [{**row, **{n: row[n] * 1.0637 for n in prices}} if row["session"] <= edge else row for row in rows]
+    checked.vendor.script = lambda _symbols, _number: {"S5": pa.Table.from_pylist(paid, schema=EXTERNAL_BARS)}
+    watch = Watch(checked.instance, checked.defs)
+    assert checked.check().success
+    assert checked.sum_up().success
+    found = checked.summary()
+    assert (found["failed_count"], found["failed_symbols"], found["harmless_count"]) == (1, ["S3"], 1)
+    watch.tick()
+    (alert,) = receiver.got
+    assert (alert.fields["failed_count"], alert.fields["failed_symbols"]) == (1, ["S3"])
+    assert alert.title.endswith("23 of 24 agree (1 but for a harmless difference), 1 failed")
+    assert "1 does not" in alert.detail
+
+
 def test_a_symbol_that_disagrees_is_one_error(checked: ValidationDesk, receiver: Receiver) -> None:
     """D25: the count names it, as gravely as the check that found it."""
     checked.stock([f"S{number}" for number in range(24)], spoilt={"S3": 1.5})
@@ -414,7 +453,7 @@ def test_nothing_to_do_is_said_only_where_that_is_true(
 ) -> None:
     """D25: a symbol that did not pass needs a person, unless it differs harmlessly."""
     watch = Watch(instance)
-    counts = {"total_symbols": 1, "passed_count": 0, "failed_count": 1, "harmless_count": harmless}
+    counts = {"total_symbols": 1, "passed_count": 0, "failed_count": 1 - harmless, "harmless_count": harmless}
     said = {"message": "In a sentence.", "next_steps": "Nothing to do."}
     summary(instance, "us/validation_summary", "2026-01-05", status="completed", **counts, **said)
     watch.tick()

@@ -149,6 +149,52 @@ def test_unlisted_symbols_are_refused_before_anything_runs(stocks: Callable[...,
     assert json.loads(stocks("status", "--json")[1])["runs"] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (
+            ["validate", "AAPL", "--date", "2026-01-05"],
+            "no us prices here yet: `stocks run us`, or `stocks demo --only us`",
+        ),
+        (["validation", "list"], "no us prices here yet: `stocks run us`"),
+        (["validation", "status", "--date", "2026-01-05"], "no us prices here yet: `stocks run us`"),
+        (["report", "SIA19"], "no reports here yet: `stocks run dr --limit 5`, or `stocks demo --only dr`"),
+        (["sql", "SELECT 1"], "nothing is stored here yet: `stocks run asx`, or `stocks demo`"),
+    ],
+)
+def test_a_new_desk_is_no_broken_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], says: str
+) -> None:
+    """C: in a folder where nobody began, the first commands are told, and nothing is made by asking."""
+    go_offline(monkeypatch, tmp_path / "new" / "home")
+    code, out, err = run_stocks(*command)
+    assert (code, out) == (1, "")
+    assert says in err
+    assert not (tmp_path / "new").exists()
+    assert run_stocks("dead-letters")[0] == 0
+
+
+def test_a_list_to_mend_is_told_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F08: neither a sandbox nor the same command again mends strategy files without a symbol."""
+    files = tmp_path / "strategies"
+    files.mkdir()
+    (files / "mine.yaml").write_text("symbols: []\n")
+    go_offline(monkeypatch, tmp_path / "home", STOCKS_STRATEGIES=str(files))
+    code, out, err = run_stocks("run", "us", "--date", "2026-01-05")
+    assert code == 1
+    assert "mine.yaml: names no symbol" in err
+    assert f"{files}, or set STOCKS_STRATEGIES" in err
+    assert f"correct the files in {files}, or set STOCKS_STRATEGIES; then" in out
+    assert "sandbox answers" not in err
+
+
+def test_a_lake_elsewhere_that_is_missing_is_a_broken_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C: who set STOCKS_LAKE hears that its disk is not there."""
+    go_offline(monkeypatch, tmp_path / "home", STOCKS_LAKE=str(tmp_path / "unmounted" / "lake"))
+    with pytest.raises(LakeError, match="mount the disk"):
+        desk.begun_lake(desk.settings(), "us").exists("symbols")
+
+
 def test_an_empty_desk_has_a_status(stocks: Callable[..., tuple[int, str, str]]) -> None:
     """Nothing ran: said, with the first command, and nothing is made by asking."""
     code, said, _ = stocks("status")

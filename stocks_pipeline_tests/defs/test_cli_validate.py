@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from stocks_pipeline.cli.app import app
 from stocks_pipeline.clock import SystemClock
+from stocks_pipeline.defs.paid_resources import _credits
+from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.claims import Claims
 from stocks_pipeline_tests.offline import go_offline
@@ -126,3 +128,18 @@ def test_who_comes_second_is_told(desk: ValidationDesk, monkeypatch: pytest.Monk
     assert code == 0
     assert "run 1234 is at the session of 2026-01-05" in told[0]
     assert "20 of 20" in out
+
+
+def test_anew_on_a_spent_day_replaces_nothing(desk: ValidationDesk) -> None:
+    """D: a finished session is not given up for one that today's credits cannot bring; tomorrow they can."""
+    assert stocks("validate", "--date", str(DAY))[0] in {0, 3}
+    before, record = desk.summary(), desk.lake.read(DAYS_OWN.record)
+    limiter = _credits(Settings.load())
+    limiter.acquire(8)
+    with limiter._ledger._store.transaction() as con:
+        con.execute("UPDATE limit_days SET credits=790")
+    limiter.close()
+    code, _, err = stocks("validate", "--anew", "--date", str(DAY))
+    assert code == 1
+    assert "10 of 800 credits are left today, 20 are needed: try after 00:00 UTC" in err
+    assert (desk.summary(), desk.lake.read(DAYS_OWN.record)) == (before, record)

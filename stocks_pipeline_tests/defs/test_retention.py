@@ -1,5 +1,6 @@
 """The job `retention`: by itself every day, a report of what went, and a dry run that only says it."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.defs.operations.alerts import open_outbox
 from stocks_pipeline.defs.operations.retention import TOLD
 from stocks_pipeline.domain.alert_facts import FailedRun
@@ -16,6 +18,7 @@ from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline_tests.fake_feed import codes
 from stocks_pipeline_tests.market_desk import DAY, MarketDesk, market_desk
+from stocks_pipeline_tests.offline import go_offline, run_stocks
 
 
 @pytest.fixture
@@ -65,6 +68,22 @@ def test_old_records_go_and_the_day_stays(desk: MarketDesk) -> None:
     assert desk.lake.exists(young)
     assert {key: desk.lake.read(key) for key in desk.lake.list("asx/")} == before
     assert retain(desk)["files"] == 0
+
+
+def test_a_dry_run_from_a_terminal(desk: MarketDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C22: `stocks retention --dry-run` names what the job would delete and deletes nothing; without it, it goes."""
+    go_offline(monkeypatch, tmp_path / "home", STOCKS_LAKE=desk.lake.root)
+    today = desk.clock.now() - SystemClock().now()  # a command has the machine's clock, the desk one of its own
+    old, young = put_job(desk, today + timedelta(days=8)), put_job(desk, today + timedelta(days=6))
+    code, out, _ = run_stocks("retention", "--dry-run", "--json")
+    found = json.loads(out)
+    assert (code, found["dry_run"], found["gone"], found["job_records"]) == (0, True, [old], 1)
+    code, out, _ = run_stocks("retention", "--dry-run")
+    assert "1 job record and 0 sessions would go" in out
+    assert old in "".join(out.split())
+    assert desk.lake.exists(old)
+    assert "are gone" in run_stocks("retention")[1]
+    assert (desk.lake.exists(old), desk.lake.exists(young)) == (False, True)
 
 
 def test_the_days_are_a_setting(desk: MarketDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,10 @@ def test_a_day_is_checked_batch_by_batch_and_summed_up(desk: ValidationDesk) -> 
     found = checks(result)
     assert {name: check.passed for name, check in found.items()} == {
         "prices_agree": False,
+        "freshness": True,
+        "completeness": True,
+        "duplicates_and_extra_days": True,
+        "accuracy": False,
         "all_checked": True,
         "credits_kept": True,
     }

@@ -56,7 +56,7 @@ def test_nothing_compared_is_no_agreement(
     result = desk.check()
     assert step in failed_step(result)
     of_run = checks(result)
-    assert [(c.passed, c.severity) for c in of_run.values()] == [(False, WARN)] * 2
+    assert [(c.passed, c.severity) for c in of_run.values()] == [(False, WARN)] * 6
     found = checks(desk.sum_up())
     agree, checked = found["prices_agree"], found["all_checked"]
     assert [(c.passed, c.severity) for c in (agree, checked)] == [(False, WARN)] * 2

@@ -137,6 +137,10 @@ def test_a_session_through_dagster_and_both_vendors(lake: Lake) -> None:
     assert (document["event"], document["passed_count"], document["credits_used"]) == ("WorkflowCompleted", 12, 12)
     assert {c.check_name: c.passed for c in result.get_asset_check_evaluations()} == {
         "prices_agree": True,
+        "freshness": True,
+        "completeness": True,
+        "duplicates_and_extra_days": True,
+        "accuracy": True,
         "all_checked": True,
         "credits_kept": True,
     }

@@ -109,3 +109,29 @@ def test_a_run_started_anew_that_fails_alike_is_no_news() -> None:
     assert again.key in of_run(RUN).covers
     assert replace(again, message="a new reason").key not in of_run(RUN).covers
     assert replace(RUN, run_id="r-9").key not in of_run(RUN).covers, "what a person started is told"
+
+
+def test_two_runs_that_end_a_session_alike_are_one_message() -> None:
+    """D25, E38: the chain and a person end the same session: one alert, which covers the checks of both counts."""
+    done = replace(ENDED, failure_reason="", failure_step="", passed_count=23, failed_count=1, failed_symbols=("IBM",))
+    later = replace(done, run_id="r-9", at=done.at + timedelta(seconds=30))
+    second = replace(AGREE, run_id="r-9", at=later.at)
+    found = causes([], [AGREE, second], [later, done])
+    assert (found.ended, found.checks) == (((done, (), (AGREE, second)),), ())
+    assert set(of_ended(*found.ended[0]).covers) == {done.key, AGREE.key, second.key}
+
+
+def test_a_death_that_left_nothing_open_is_not_told() -> None:
+    """D25: a run was killed and another one finished its session: the count says what differs, and no more."""
+    done = replace(ENDED, failure_reason="", failure_step="", passed_count=23, failed_count=1, failed_symbols=("IBM",))
+    killed = replace(RUN, message="Its process died.")
+    (found,) = causes([killed], [], [done]).ended
+    assert found == (done, (killed,), ())
+    alert = of_ended(*found)
+    assert ("Its process died" in alert.detail, alert.severity, killed.key in alert.covers) == (
+        False,
+        Severity.WARNING,
+        True,
+    )
+    still = of_ended(replace(done, passed_count=22), (killed,), ())
+    assert ("Its process died" in still.detail, still.severity) == (True, Severity.ERROR)

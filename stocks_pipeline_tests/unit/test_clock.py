@@ -1,5 +1,7 @@
 """The only door to time, waiting and chance."""
 
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, timedelta
@@ -21,6 +23,16 @@ def test_monotonic_never_goes_back() -> None:
     clock = SystemClock()
     readings = [clock.monotonic() for _ in range(100)]
     assert readings == sorted(readings)
+
+
+def test_all_processes_share_the_time_since_the_start() -> None:
+    """The limits' clock: another process reads the same start of the machine, and the time since goes on from ours."""
+    told = "from stocks_pipeline.clock import SystemClock; print(*SystemClock().uptime(), sep='|')"
+    boot, before = SystemClock().uptime()
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    theirs = done.stdout.strip().split("|")
+    assert theirs[0] == boot
+    assert before <= float(theirs[1]) <= SystemClock().uptime()[1]
 
 
 def test_chance_is_a_share() -> None:

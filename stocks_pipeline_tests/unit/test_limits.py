@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from stocks_pipeline.clock import Clock, SystemClock
-from stocks_pipeline.upstream import limits
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, Unlimited, open_limiter, pause, slack_for
+from stocks_pipeline.upstream.turns import Turns
 from stocks_pipeline_tests.fakes import FakeClock
 
 MINUTE = (Rate(8, 60),)
@@ -34,11 +34,11 @@ class UneasyClock(FakeClock):
         self.jump = 0
         self.jump_s = 0.0
 
-    def time(self) -> float:
+    def uptime(self) -> tuple[str, float]:
         self.jump -= 1
         if self.jump == 0:
             self.advance(self.jump_s)
-        return super().time()
+        return super().uptime()
 
     def sleep(self, seconds: float) -> None:
         super().sleep(self.nap(seconds))
@@ -341,12 +341,52 @@ def test_clock_set_back_before_a_nap_does_not_lengthen_it(opened: Opener, clock:
     assert sum(clock.slept) <= 2 * (60 + SLACK) + 1e-6
 
 
-def test_clock_set_back_does_not_block(opened: Opener, clock: UneasyClock) -> None:
-    """An hour set back costs at most one more window, for the line, a cool-down and the day."""
+@pytest.mark.parametrize("steps", [(61.0, 61.0, 61.0), (3_600.0, -7_200.0, 61.0), (-61.0, 86_400.0, -86_400.0)])
+def test_setting_the_clock_neither_frees_nor_blocks(
+    opened: Opener, clock: UneasyClock, steps: tuple[float, ...]
+) -> None:
+    """However the wall clock is set, forward or back, 32 credits of 8 a minute take three minutes: to other processes
+    and after the file was opened anew as well.
+    """
+    began = clock.uptime()[1]
+    for step in (*steps, 0.0):
+        opened(daily=100).acquire(8)
+        clock.step(step)
+    assert clock.uptime()[1] - began == pytest.approx(3 * (60 + SLACK))
+
+
+def test_a_day_is_that_of_the_wall_clock(opened: Opener, clock: UneasyClock) -> None:
+    """The day's cap follows UTC also where the wall clock was set since the machine was started."""
+    limiter = opened((), daily=3)
+    limiter.acquire(3)
+    clock.step(86_400 - 10)
+    with pytest.raises(UpstreamError) as caught:
+        limiter.acquire()
+    assert caught.value.retry_after_s == pytest.approx(10)
+    clock.step(10)
+    limiter.acquire(3)
+
+
+@pytest.mark.parametrize("boot", ["fake", ""])
+def test_a_machine_that_was_started_anew_goes_on(opened: Opener, clock: UneasyClock, boot: str) -> None:
+    """The time since the start begins anew, and the window counts on, also where a start of the machine has no name."""
+    clock.boot = boot
+    opened().acquire(8)
+    clock.restart()
+    clock.advance(20)
+    limiter, began = opened(), clock.time()
+    limiter.acquire(8)
+    assert clock.time() - began == pytest.approx(40 + SLACK)
+
+
+def test_a_machine_that_was_started_with_its_clock_set_back_does_not_block(opened: Opener, clock: UneasyClock) -> None:
+    """An hour back costs at most one more window, for the line, a cool-down and the day."""
     limiter = opened(daily=100)
     limiter.acquire(8)
     limiter.cool_down(20)
-    clock.advance(-3_600)
+    clock.restart()
+    clock.step(-3_600)
+    limiter = opened(daily=100)
     start = clock.time()
     limiter.acquire()
     assert clock.time() - start == pytest.approx(60 + SLACK)
@@ -431,7 +471,7 @@ def test_a_stopped_clock_ends_a_wait(opened: Opener) -> None:
 
 def test_threads_are_served_in_the_order_they_came() -> None:
     """Inside a process the line is first come, first served, and someone who gives up does not hold it."""
-    turns = limits._Turns()
+    turns = Turns()
     order: list[int] = []
     stop = threading.Event()
     gone = threading.Event()

@@ -60,6 +60,7 @@ BAD = [
     ("STOCKS_ALERT_SINKS", "log,pager"),
     ("STOCKS_ALERT_WEBHOOK_URL", "hooks.example.org/x"),
     ("STOCKS_ALERT_ENDPOINT", "localhost"),
+    ("STOCKS_UI_URL", "127.0.0.1:3000"),
     ("STOCKS_RETENTION_DAYS", "0"),
 ]
 FREE = {"STOCKS_DR_TICKERS", "STOCKS_LLM_API_KEY", "STOCKS_LLM_MODEL", "STOCKS_SHARED_DATA"}
@@ -250,3 +251,11 @@ def test_every_row_explains_itself() -> None:
     assert len(NAMES) == len(TABLE)
     assert all(row.name.startswith("STOCKS_") or row.name == "DAGSTER_HOME" for row in TABLE)
     assert all(row.help.endswith(".") for row in TABLE)
+
+
+def test_a_shorter_minute_is_for_a_sandbox() -> None:
+    """D14: live, a vendor's minute of two seconds would send thirty minutes' credits in one."""
+    assert Settings.load({"STOCKS_CREDIT_MINUTE": "2"}).second_vendor.minute_s == 2
+    assert Settings.load({"STOCKS_UPSTREAM": "live", "STOCKS_CREDIT_MINUTE": "60"}).second_vendor.minute_s == 60
+    with pytest.raises(SettingError, match="STOCKS_CREDIT_MINUTE is 59"):
+        Settings.load({"STOCKS_UPSTREAM": "live", "STOCKS_CREDIT_MINUTE": "59"})

@@ -51,6 +51,19 @@ def test_a_folder_without_files_says_which_setting(tmp_path: Path) -> None:
         StrategyFiles(tmp_path).fetch()
 
 
+def test_files_without_any_symbol_are_refused_by_name(tmp_path: Path) -> None:
+    """F08: an empty strategy is legal beside others; where none names a symbol, files, folder and setting are told."""
+    (tmp_path / "a.yaml").write_text("symbols: []\n")
+    with pytest.raises(UpstreamError, match="names no symbol") as refused:
+        StrategyFiles(tmp_path).fetch()
+    assert refused.value.subject == "a.yaml"
+    assert str(tmp_path) in refused.value.message
+    assert "STOCKS_STRATEGIES" in refused.value.message
+    assert "STOCKS_STRATEGIES" in refused.value.next_step
+    (tmp_path / "b.yaml").write_text("symbols: [AAPL]\n")
+    assert len(StrategyFiles(tmp_path).fetch().listing.companies) == 1
+
+
 def test_yaml_words_that_are_symbols_stay_symbols(tmp_path: Path) -> None:
     """ON (semiconductors) is a company, not the boolean that YAML makes of it."""
     (tmp_path / "a.yaml").write_text("symbols: [ON, NO, Y, T]\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
+from stocks_pipeline.upstream.limits import Rate, Unlimited, open_limiter
 from stocks_pipeline.upstream.twelve_data import SentCall, TwelveData
 from stocks_pipeline_tests.fakes import FakeClock
 
@@ -105,3 +106,67 @@ def test_a_smaller_plan_told_by_symbol_keeps_the_answers_and_ends_the_rest() -> 
     with pytest.raises(UpstreamError, match="STOCKS_TWELVE_DATA_PLAN"):
         desk.gateway.daily(BATCHES[1], **SPAN)
     assert len(desk.sent) == 1
+
+
+def test_a_vendor_that_is_down_ends_for_the_whole_session() -> None:
+    """D12: three batches in a row without an answer, the later ones tried once, and no other spends a credit."""
+    desk = Desk(httpx.Response(503, text="try later"))
+    errors = list(desk.failures())
+    assert {error.kind for error in errors} == {FailureKind.TRANSIENT}
+    assert sum(call.credits for call in desk.sent) == (3 + 1 + 1) * 8
+    assert [error.attempts for error in errors] == [3, 1, 1] + [0] * 21
+    assert all("(3 calls in a row)" in error.message for error in errors[2:])
+    assert all("503" in error.message for error in errors)
+
+
+def test_one_bad_batch_ends_nobody_else() -> None:
+    """D12: a vendor that answers others is not down: each gets its tries again."""
+    bars = {name: {"values": [], "status": "ok"} for name in BATCHES[0]}
+    bad, well = httpx.Response(503, text="try later"), httpx.Response(200, json=bars)
+    desk = Desk(bad, bad, bad, bad, well, bad, bad, well)
+    for _ in range(2):
+        with pytest.raises(UpstreamError):
+            desk.gateway.daily(BATCHES[0], **SPAN)
+    for _ in range(2):
+        assert len(desk.gateway.daily(BATCHES[0], **SPAN)) == 8
+    assert len(desk.sent) == 8
+
+
+@pytest.mark.parametrize(
+    ("error", "charged"),
+    [
+        (httpx.ConnectError("connection refused"), 0),
+        (httpx.ConnectTimeout("nobody there"), 0),
+        (httpx.ReadTimeout("no answer"), (3 + 1 + 1) * 8),
+        (httpx.ReadError("reset"), (3 + 1 + 1) * 8),
+    ],
+)
+def test_what_could_not_be_sent_costs_nothing(tmp_path: Path, error: httpx.HTTPError, charged: int) -> None:
+    """D12: a refused connection spends no credit of the day and is no call; what may have arrived does and is."""
+    desk = Desk(refused())
+
+    def fails(_request: httpx.Request) -> httpx.Response:
+        raise error
+
+    limiter = open_limiter(
+        str(tmp_path / "control.db"), "k", [Rate(8, 60.0)], clock=desk.clock, upstream="twelvedata", daily=800
+    )
+    desk.clock.advance(3_600)
+    desk.gateway._client, desk.gateway._limiter = httpx.Client(transport=httpx.MockTransport(fails)), limiter
+    assert {found.kind for found in desk.failures()} == {FailureKind.TRANSIENT}
+    assert limiter.left_today() == 800 - charged
+    assert sum(call.credits for call in desk.sent) == charged
+    limiter.close()
+
+
+def test_just_after_midnight_nothing_is_given_back(tmp_path: Path) -> None:
+    """D12: the credits may be yesterday's, and a cap is never exceeded for a call that was not sent."""
+    clock = FakeClock()
+    limiter = open_limiter(str(tmp_path / "control.db"), "k", [], clock=clock, upstream="twelvedata", daily=10)
+    limiter.acquire(8)
+    limiter.give_back(8)
+    assert limiter.left_today() == 2
+    clock.advance(3_600)
+    limiter.give_back(8)
+    assert limiter.left_today() == 10
+    limiter.close()

@@ -182,7 +182,10 @@ def _morning(key: dg.AssetKey, partition: str, values: dict[str, Any], run_id: s
 
 
 def _session(key: dg.AssetKey, partition: str, values: dict[str, Any], run_id: str, at: datetime) -> Ended:
-    failed, day = values["status"] == "failed", str(values.get("date") or partition)
+    failed, day = (
+        values.get("event") == "WorkflowFailed" or values["status"] == "failed",
+        str(values.get("date") or partition),
+    )
     made = Ended(
         asset=key.to_user_string(),
         session_id=str(values.get("session_id") or partition),

@@ -8,7 +8,7 @@ are found here.
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from stocks_pipeline.defs.market import Market
 from stocks_pipeline.defs.operations import alert_facts, lateness
 from stocks_pipeline.defs.operations.delivery import deliver
 from stocks_pipeline.defs.us.automation import RESULTS, SESSION
+from stocks_pipeline.defs.us.verdicts import RULES
 from stocks_pipeline.domain import alerts
 from stocks_pipeline.domain.alert_causes import by_cause
 from stocks_pipeline.domain.alert_facts import Ended, FailedCheck, FailedRun, Late
@@ -72,11 +73,13 @@ class Watched:
 
 
 def watched(markets: Sequence[Market], repository: dg.RepositoryDefinition | None) -> Watched:
-    """What there is to look at. The checks of a validation's batches are not: its summary's say the same, once."""
+    """What there is to look at. The checks of a validation's batches are not: its summary's say the same, once. Nor are
+    those of one rule each, which `prices_agree` sums up.
+    """
     if repository is None:
         return Watched(markets, [], mornings=False, validations=False)
     graph = repository.asset_graph
-    checks = sorted(key for key in graph.asset_check_keys if key.asset_key != RESULTS)
+    checks = sorted(key for key in graph.asset_check_keys if key.asset_key != RESULTS and key.name not in RULES)
     mornings = graph.has(lateness.DR_DATA) and _any_receipt()
     return Watched(markets, checks, mornings, graph.has(SESSION))
 
@@ -159,6 +162,7 @@ def alerts_sensor(markets: Sequence[Market], clock: Clock | None = None) -> dg.S
         outbox = open_outbox(settings, time)
         try:
             found = look(context.instance, watched(markets, context.repository_def), outbox, memory, now)
+            found = [replace(alert, link=settings.alerts.ui_url + alert.link) for alert in found]
             # Written down before the cursor moves: a process that dies here looks again and finds them told.
             new = outbox.put(found, settings.alerts.sinks, now.timestamp())
             taken = tell(outbox, settings, time)

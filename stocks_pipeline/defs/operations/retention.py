@@ -5,8 +5,9 @@ deleting it (storage/). Reports, prices, lists and the ledger of the model's cal
 name them. The calls of a validation session go with it.
 """
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 import dagster as dg
 from pydantic import Field
@@ -18,8 +19,8 @@ from stocks_pipeline.defs.resources import LakeResource
 from stocks_pipeline.domain.jobs import KEEP
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.lake import Lake
-from stocks_pipeline.storage.purge import purge_jobs
-from stocks_pipeline.storage.purge_sessions import purge_sessions
+from stocks_pipeline.storage.purge import Purged, purge_jobs
+from stocks_pipeline.storage.purge_sessions import PurgedSessions, purge_sessions
 
 TOLD: Final = timedelta(seconds=1.5 * REACH_S)
 """How long alerts that were delivered are remembered at least: longer than the sensor ever looks back."""
@@ -33,29 +34,55 @@ class RetentionConfig(dg.Config):
     dry_run: bool = Field(default=False, description="Delete nothing; only say what would go.")
 
 
-def clean(lake: Lake, now: datetime, keep: timedelta, *, dry_run: bool) -> dict[str, Any]:
-    """Delete the lake's records that are past `keep`; the report as metadata. `now` is aware.
+@dataclass(frozen=True)
+class Cleaned:
+    """What one run deleted, or would."""
+
+    kept_days: int
+    jobs: Purged
+    sessions: PurgedSessions
+    alerts_forgotten: int
+
+    @property
+    def files(self) -> list[str]:
+        """Keys of the lake that go."""
+        return [*self.jobs.deleted, *self.sessions.files]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Keys of records that say nothing, and are left for a person."""
+        return [*self.jobs.unreadable, *self.sessions.unreadable]
+
+    def counts(self) -> dict[str, int]:
+        """The report in numbers."""
+        return {
+            "kept_days": self.kept_days,
+            "job_records": len(self.jobs.deleted),
+            "job_records_kept": self.jobs.kept,
+            "sessions": len(self.sessions.sessions),
+            "sessions_kept": self.sessions.kept,
+            "files": len(self.files),
+            "unreadable": len(self.unreadable),
+            "alerts_forgotten": self.alerts_forgotten,
+        }
+
+
+def clean(lake: Lake, settings: Settings, clock: Clock, *, dry_run: bool) -> Cleaned:
+    """Delete what is past its days, in the lake and in the control file; a dry run only says what.
 
     Raises:
-        LakeError: the lake cannot do it.
+        LakeError, StoreError: one of them cannot do it.
     """
+    now, keep = clock.now(), timedelta(days=settings.retention_days)
+    outbox = open_outbox(settings, clock)
+    try:
+        forgotten = outbox.prune((now - max(keep, TOLD)).timestamp(), dry_run=dry_run)
+    finally:
+        outbox.close()
     # A job record says itself when its seven days end; asked from another day, it answers for another number of days.
     jobs = purge_jobs(lake, now + KEEP - keep, dry_run=dry_run)
     sessions = purge_sessions(lake, now, keep, dry_run=dry_run)
-    gone = [*jobs.deleted, *sessions.files]
-    unreadable = [*jobs.unreadable, *sessions.unreadable]
-    return {
-        "dry_run": dry_run,
-        "kept_days": keep.days,
-        "job_records": len(jobs.deleted),
-        "job_records_kept": jobs.kept,
-        "sessions": len(sessions.sessions),
-        "sessions_kept": sessions.kept,
-        "files": len(gone),
-        "gone": markdown_table([{"file": key} for key in gone[:_SHOWN]]),
-        "unreadable": len(unreadable),
-        "left_for_a_person": markdown_table([{"file": key} for key in unreadable[:_SHOWN]]),
-    }
+    return Cleaned(keep.days, jobs, sessions, forgotten)
 
 
 def retention_job() -> dg.JobDefinition:
@@ -65,17 +92,17 @@ def retention_job() -> dg.JobDefinition:
     def purge(
         context: dg.OpExecutionContext, config: RetentionConfig, lake: LakeResource, clock: dg.ResourceParam[Clock]
     ) -> None:
-        settings, now = Settings.load(), clock.now()
-        keep = timedelta(days=settings.retention_days)
-        outbox = open_outbox(settings, clock)
-        try:
-            forgotten = outbox.prune((now - max(keep, TOLD)).timestamp(), dry_run=config.dry_run)
-        finally:
-            outbox.close()
-        report = clean(lake.open(), now, keep, dry_run=config.dry_run)
-        context.add_output_metadata({**report, "alerts_forgotten": forgotten})
+        done = clean(lake.open(), Settings.load(), clock, dry_run=config.dry_run)
+        context.add_output_metadata(
+            {
+                "dry_run": config.dry_run,
+                **done.counts(),
+                "gone": markdown_table([{"file": key} for key in done.files[:_SHOWN]]),
+                "left_for_a_person": markdown_table([{"file": key} for key in done.unreadable[:_SHOWN]]),
+            }
+        )
         words = "would go" if config.dry_run else "are gone"
-        context.log.info(f"{report['job_records']} job records and {report['sessions']} sessions {words}.")
+        context.log.info(f"{len(done.jobs.deleted)} job records and {len(done.sessions.sessions)} sessions {words}.")
 
     @dg.job(name="retention", description="Once a day: records of work past STOCKS_RETENTION_DAYS go.")
     def retention() -> None:

@@ -42,7 +42,8 @@ def sum_up(lake: Lake, place: SessionPlace) -> Summed | None:
     """The session summed up; None where there is none.
 
     The seed's completion event is in the document: `WorkflowCompleted` with its five fields, or `WorkflowFailed` with
-    reason and step. A session with a failed batch failed, whatever the others say.
+    reason and step. A session with a failed batch failed, whatever the others say, and so did one that ended with
+    nothing compared. A harmless difference counts beside the failed, not among them.
     """
     session = SessionBook(lake, place, SystemClock()).get()
     if session is None:
@@ -58,7 +59,7 @@ def sum_up(lake: Lake, place: SessionPlace) -> Summed | None:
         **_head(place, session),
         "message": _sentence(session, results, waits),
         "passed_count": count[Status.PASSED],
-        "failed_count": count[Status.FAILED],
+        "failed_count": len(failed),
         "harmless_count": sum(r.harmless for r in results),
         "error_count": count[Status.ERROR],
         "deferred_count": sum(len(wait.symbols) for wait in waits),
@@ -71,6 +72,9 @@ def sum_up(lake: Lake, place: SessionPlace) -> Summed | None:
     if failed_batches:
         document["failure_step"] = f"batch_{failed_batches[0].batch_number}"
         document["failure_reason"] = failed_batches[0].error_message
+    elif document["event"] and session.total_symbols and not any(r.status.checked for r in results):
+        document |= {"event": "WorkflowFailed", "failure_step": "validation_results"}
+        document["failure_reason"] = "no symbol could be compared"
     return Summed(place, document, results, waits, audit([*mine, *calls_beside(lake, place, mine)]))
 
 

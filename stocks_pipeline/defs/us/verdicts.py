@@ -28,11 +28,23 @@ CHECKS = {
     "prices_agree": "No symbol disagrees with the second vendor by more than the dividend basis, and none waits.",
     "all_checked": "No symbol was left without a verdict: could not check is neither passed nor failed.",
 }
+RULES = {
+    "freshness": ("No newest bar of ours is old, or repeats the session before.", frozenset({"freshness"})),
+    "completeness": ("No session of ours is missing.", frozenset({"completeness", "no_data", "no_overlap"})),
+    "duplicates_and_extra_days": (
+        "No session of ours is there twice, and none on a day on which the exchange was closed.",
+        frozenset({"duplicates", "extra_days"}),
+    ),
+    "accuracy": ("No price or volume differs by more than the profile allows.", frozenset[str]()),
+}
+"""The checks of one rule each, by name: what they promise, and the rules of `Issue`; accuracy has all others."""
+
+CHECKS |= {name: says for name, (says, _) in RULES.items()}
 CREDITS_KEPT = "No call took more credits in the minute or on the day (UTC) than its plan allowed when it was sent."
 
 
 def session_check_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """The three checks of a whole session."""
+    """The checks of a whole session."""
     said = {**CHECKS, "credits_kept": CREDITS_KEPT}
     return [dg.AssetCheckSpec(name, asset=asset, description=text) for name, text in said.items()]
 
@@ -52,7 +64,7 @@ def session_metadata(summed: "Summed", uri: str) -> dict[str, Any]:
 
 
 def session_check_results(asset: dg.AssetKey, summed: "Summed") -> list[dg.AssetCheckResult]:
-    """What the three checks say of it."""
+    """What the checks say of it."""
     audited, about = summed.audit, f"{summed.place.day}: "
     step = {
         "next_step": "Find who else uses the key, or what sent the calls of the worst minute: us/validation/…/calls"
@@ -94,8 +106,40 @@ def batch_metadata(checked: "Checked") -> dict[str, Any]:
 def verdict_checks(
     place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence[Wait], about: str = ""
 ) -> list[PartitionCheck]:
-    """The two checks over some results and those who have none; `about` begins what they say."""
-    return [_agree(place, results, waits, about), _checked(place, results, waits, about)]
+    """The checks over some results and those who have none; `about` begins what they say."""
+    rules = [_rule(name, place, results, about) for name in RULES]
+    return [_agree(place, results, waits, about), *rules, _checked(place, results, waits, about)]
+
+
+def _rule(name: str, place: SessionPlace, results: Sequence[SymbolResult], about: str) -> PartitionCheck:
+    """One rule over what was compared: what breaks it harmlessly, or leaves a question open, does not count."""
+    compared = sum(result.status.checked for result in results)
+    broken = [
+        (result.symbol, issue)
+        for result in results
+        if result.status is Status.FAILED
+        for issue in result.issues
+        if _rule_of(issue) == name and not (issue.cause.harmless or issue.could_not_check)
+    ]
+    symbols = list(dict.fromkeys(symbol for symbol, _ in broken))
+    of = f"{len(symbols)} of {counted(compared, 'symbol')} compared: {some(symbols, NAMED)}" if broken else ""
+    known = compared or not results
+    fine = f"none of {counted(compared, 'symbol')} compared" if compared else "nothing was compared"
+    step = f"stocks validation results {which(place)} --status {'failed' if broken else 'error'}"
+    rows = [_issue_row(symbol, issue) for symbol, issue in broken[:SHOWN]]
+    return PartitionCheck(
+        name,
+        not broken and bool(known),
+        dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN,
+        {"compared": compared, "failed": len(symbols)}
+        | ({"symbols": markdown_table(rows)} if rows else {})
+        | ({} if known and not broken else {"next_step": step}),
+        f"{about}{of or fine}.",
+    )
+
+
+def _rule_of(issue: Issue) -> str:
+    return next((name for name, (_, rules) in RULES.items() if issue.rule in rules), "accuracy")
 
 
 def _agree(place: SessionPlace, results: Sequence[SymbolResult], waits: Sequence[Wait], about: str) -> PartitionCheck:
@@ -162,15 +206,15 @@ def _whose(issue: Issue) -> str:
 def failed_rows(results: tuple[SymbolResult, ...]) -> list[dict[str, Any]]:
     """What did not agree, as a person reads it: the likely cause and what to do, errors before harmless differences."""
     failed = sorted((r for r in results if r.status is Status.FAILED), key=lambda r: r.harmless)
-    return [
-        {
-            "symbol": result.symbol,
-            "cause": issue.cause.value,
-            "in doubt": issue.side,
-            "what": issue.message,
-            "sessions": ", ".join(str(s) for s in issue.sessions[:3]),
-            "what to do": issue.next_step,
-        }
-        for result in failed[:SHOWN]
-        for issue in result.issues[:2]
-    ]
+    return [_issue_row(result.symbol, issue) for result in failed[:SHOWN] for issue in result.issues[:2]]
+
+
+def _issue_row(symbol: str, issue: Issue) -> dict[str, Any]:
+    return {
+        "symbol": symbol,
+        "cause": issue.cause.value,
+        "in doubt": issue.side,
+        "what": issue.message,
+        "sessions": ", ".join(str(s) for s in issue.sessions[:3]),
+        "what to do": issue.next_step,
+    }
