@@ -25,7 +25,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("DAGSTER_HOME", "<STOCKS_HOME>/dagster", "Dagster's own storage: runs, events, schedules."),
     Setting("STOCKS_LAKE", "<STOCKS_HOME>/lake", "Root of the data: a folder or `s3://bucket/prefix`."),
     Setting(
-        "STOCKS_CONTROL_DB", "<STOCKS_HOME>/control.db", "SQLite file of the rate limits that all processes share."
+        "STOCKS_CONTROL_DB",
+        "<STOCKS_HOME>/control.db",
+        "SQLite file that all processes share: rate limits, the model's budget, claims, alerts on their way.",
     ),
     Setting(
         "STOCKS_LIMITS_URL",

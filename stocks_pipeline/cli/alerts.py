@@ -90,7 +90,7 @@ def what_to_do(found: "Settings", sink: str, said: str | None) -> str:
     if sink not in found.alerts.sinks:
         return f"name {sink} in STOCKS_ALERT_SINKS, else they wait for ever"
     if said:
-        return "mend the sink or its setting; they go out by themselves then, or at once with: stocks alerts send"
+        return "fix the sink or its setting; they go out by themselves then, or at once with: stocks alerts send"
     return "stocks alerts send, or keep the daemon running (stocks dev), which tells every minute"
 
 

@@ -35,8 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     help="The market-data desk: run a day, see what it came to, heal what failed, read the data.\n\n"
-    "Exit codes: 0 well, 1 nothing usable, 2 wrong arguments or settings, 3 the day is there but not whole, "
-    "130 Ctrl-C.\n\n"
+    "Exit codes: 0 success, 1 nothing usable, 2 wrong arguments or settings, 3 the day is stored but incomplete, "
+    "130 interrupted (Ctrl-C).\n\n"
     "Settings are environment variables; `stocks doctor` says which are in force and what is wrong with them.",
 )
 
@@ -125,7 +125,7 @@ def retry(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Exactly the failed and missing partitions of one day, then merge or count the day again.
+    """Retry only the failed and missing partitions of one day, then merge or recount it.
 
     asx/raw_prices, us/raw_prices: a batch is failed when it is red, missing when it was never fetched or its file is
     gone. Good batches are not touched. A batch of which only a few symbols failed in passing (a timeout, a refusal) is

@@ -24,7 +24,7 @@ def listed(
     last: Annotated[int, typer.Option("--last", min=1, max=10_000, help="How many to list.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """What was told to whom and what waits for a sink that is down, newest first. Reads only.
+    """List alerts, newest first: which were delivered where, and which wait for a sink that is down. Reads only.
 
     The sensor `alerts` of the daemon looks every minute for failed runs and checks, late days and ended sessions,
     writes each down once, and hands it to the sinks of STOCKS_ALERT_SINKS. A sink that does not take it is tried again

@@ -15,7 +15,9 @@ def precompute(
     date: Morning = None,
     limit: Limit = None,
     tickers: Tickers = None,
-    source: Annotated[str, typer.Option("--source", help="Who asks; kept with the execution and its jobs.")] = "manual",
+    source: Annotated[
+        str, typer.Option("--source", help="Who asked; recorded with the execution and its jobs.")
+    ] = "manual",
     description: Description = None,
     rewrite: Rewrite = False,
 ) -> None:
@@ -50,7 +52,7 @@ def report(
     ] = None,
     as_html: Annotated[bool, typer.Option("--html", help="One HTML document, the chart inside it.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="The stored Markdown, with every source.")] = False,
-    open_path: Annotated[bool, typer.Option("--open-path", help="Only where the page to open lies.")] = False,
+    open_path: Annotated[bool, typer.Option("--open-path", help="Print only the path of the page to open.")] = False,
     history: Annotated[bool, typer.Option("--history", help="Earlier executions of that morning's report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The payload as it is stored.")] = False,
 ) -> None:

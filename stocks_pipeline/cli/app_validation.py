@@ -11,7 +11,7 @@ import typer
 from stocks_pipeline.cli.options import Json, Session
 
 Id = Annotated[
-    str | None, typer.Option("--session", metavar="ID", help="The session of this id, or of one that begins so.")
+    str | None, typer.Option("--session", metavar="ID", help="The session with this id; its beginning is enough.")
 ]
 
 Status = Annotated[
@@ -19,7 +19,9 @@ Status = Annotated[
 ]
 Cause = Annotated[str | None, typer.Option("--cause", metavar="C", help="Only with this likely cause: dividend_basis.")]
 
-validation = typer.Typer(no_args_is_help=True, help="Look at a validation session of us, or try its rest again.")
+validation = typer.Typer(
+    no_args_is_help=True, help="Inspect a validation session of the us market, or retry what is left of it."
+)
 
 
 def validate(
@@ -62,7 +64,7 @@ def validate(
 
 @validation.command("list")
 def list_(date: Session = None, as_json: Json = False) -> None:
-    """The sessions there are: the days' own and those beside them, with their ids. Reads only.
+    """List validation sessions with their ids: each day's own and those beside it. Reads only.
 
     For example:
 
@@ -75,7 +77,7 @@ def list_(date: Session = None, as_json: Json = False) -> None:
 
 @validation.command()
 def status(date: Session = None, session: Id = None, as_json: Json = False) -> None:
-    """How far a session is: batches, verdicts, credits, what to do. Reads only.
+    """Show a session's progress: batches, verdicts, credits, what to do. Reads only.
 
     For example:
 
@@ -107,7 +109,7 @@ def results(
 
 @validation.command()
 def retry(date: Session = None, session: Id = None, as_json: Json = False) -> None:
-    """Exactly what has no verdict on the prices that are stored now, then the sum.
+    """Retry only what has no verdict on the prices stored now, then update the summary.
 
     That is batches that failed or wait, symbols that could not be checked, and those whose own prices were fetched
     again since.

@@ -23,7 +23,7 @@ class Desk(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            complain("interrupted. What is stored stays; the same command goes on from there")
+            complain("interrupted. What is stored stays; run the same command to continue")
             raise SystemExit(int(Exit.INTERRUPTED)) from None
         except Exception as error:
             code = meant_for_people(error)

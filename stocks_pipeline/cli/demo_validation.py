@@ -192,7 +192,7 @@ def _tell(made: Checked) -> None:
     say(
         f"Credits by the vendor's own count: {counted['used']} in {counted['calls']} calls, at most "
         f"{counted['worst_minute']} in one of its minutes ({counted['per_minute']} allowed), "
-        f"{counted['refused_minute']} calls refused. Run again, what has its verdict is not asked again."
+        f"{counted['refused_minute']} calls refused. On a second run, what has a verdict is not asked again."
     )
     say(
         "Where to look: us/validation_results and us/validation_summary with their checks in the UI, "

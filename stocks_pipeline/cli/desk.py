@@ -111,7 +111,7 @@ def market_named(name: str) -> "Market":
     from stocks_pipeline.definitions import MARKETS
 
     if name not in MARKETS:
-        fail(f"MARKET: {name!r} is no market; valid: {', '.join(sorted(MARKETS))}, dr", Exit.USAGE)
+        fail(f"MARKET: {name!r} is not a market; valid: {', '.join(sorted(MARKETS))}, dr", Exit.USAGE)
     return MARKETS[name]
 
 
@@ -145,7 +145,7 @@ def session_named(text: str | None, market: "Market") -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        fail(f"--date: {text!r} is no date; write it as 2025-12-05", Exit.USAGE)
+        fail(f"--date: {text!r} is not a date; write it as 2025-12-05", Exit.USAGE)
     if day < date.fromisoformat(FIRST_DAY):
         fail(f"--date: {day} lies before the first partition, {FIRST_DAY}", Exit.USAGE)
     if known.is_session(day) is False:

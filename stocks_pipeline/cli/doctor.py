@@ -56,7 +56,7 @@ def run_doctor(*, as_json: bool, limit_s: float = LIMIT_S) -> Exit:
         print_json({"findings": rows, "ok": counts["ok"], "warn": counts["warn"], "fail": counts["fail"]})
         return code
     trouble = [f for f in findings if f.state != "ok"]
-    total = f"{counts['ok']} checks well, {counts['warn']} warnings, {counts['fail']} failures"
+    total = f"{counts['ok']} checks passed, {counts['warn']} warnings, {counts['fail']} failures"
     say(f"{'Not fit to run' if code else 'Fit to run'}: {total}.", style="bold")
     print_table("", [{"state": f.state, "check": f.name, "finding": f.what} for f in findings])
     if trouble:
@@ -114,7 +114,7 @@ def bounded(name: str, check: Check, limit_s: float) -> Sequence[Finding]:
             findings.extend(check())
         except Exception as error:  # noqa: BLE001 - whatever is broken, the other checks must still be made
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            findings.append(failed(name, f"cannot be checked: {text}", "mend that first; then look again"))
+            findings.append(failed(name, f"cannot be checked: {text}", "fix that first; then look again"))
 
     thread = threading.Thread(target=look, name=f"doctor {name}", daemon=True)
     thread.start()

@@ -79,7 +79,7 @@ def keys(found: Settings, env: Mapping[str, str]) -> Sequence[Finding]:
         if not given and not (Path.home() / ".aws" / "credentials").exists():
             missing += pair
         else:
-            present.append("a way to sign for the lake on S3")
+            present.append("credentials for the lake on S3")
     if missing:
         do = f"export {' and '.join(missing)}; what needs no key runs without"
         return [warned("keys", f"not set: {', '.join(missing)}", do)]

@@ -100,7 +100,7 @@ def _instigator(instance: dg.DagsterInstance, kind: str, name: str, default: str
     tick = ticks[0]
     if tick.status is TickStatus.FAILURE:
         why = tick.error.message.strip().splitlines()[0] if tick.error else "no reason recorded"
-        return failed(title, f"last tick {_moment(tick.timestamp)} failed: {why}", "mend that; the next tick tells")
+        return failed(title, f"last tick {_moment(tick.timestamp)} failed: {why}", "fix that; the next tick tells")
     said = f": {tick.skip_reason}" if tick.skip_reason else ""
     return ok(title, f"running; last tick {_moment(tick.timestamp)} {tick.status.value.lower()}{said}")
 

@@ -56,7 +56,9 @@ def budget(found: Settings) -> Sequence[Finding]:
             day = clock.now().date()
             spent, held = book.spent(day), book.reserved(day)
     except (ImportError, UpstreamError, StoreError):
-        return [failed("model budget", "cannot be read, so no report is written", "mend what is said of the limits")]
+        return [
+            failed("model budget", "cannot be read, so no report is written", "fix what the limits check reports above")
+        ]
     text = f"{spent:.4f} of {cap:.2f} USD spent on {day} (UTC)" + (f", {held:.4f} held by calls" if held else "")
     if spent >= cap * NEARLY:
         return [warned("model budget", text, f"wait for 00:00 UTC, or raise {SETTING}; reports wait as pending")]

@@ -69,7 +69,7 @@ def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        fail(f"--date: {text!r} is no date; write it as 2025-12-05", Exit.USAGE)
+        fail(f"--date: {text!r} is not a date; write it as 2025-12-05", Exit.USAGE)
     if day < date.fromisoformat(FIRST_DAY):
         fail(f"--date: {day} lies before the first partition, {FIRST_DAY}", Exit.USAGE)
     if not has_morning(day):

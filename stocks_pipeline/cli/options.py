@@ -32,7 +32,10 @@ Refetch = Annotated[bool, typer.Option("--refetch", help="Fetch again what is st
 Relist = Annotated[bool, typer.Option("--relist", help="asx, us: ask for the list again.")]
 Repin = Annotated[bool, typer.Option("--repin", help="asx, us: split the day into batches anew.")]
 ReuseLastGood = Annotated[
-    bool, typer.Option("--reuse-last-good", help="asx, us: without a list, use the newest stored one, marked.")
+    bool,
+    typer.Option(
+        "--reuse-last-good", help="asx, us: if the list cannot be fetched, use the newest stored one and mark the day."
+    ),
 ]
 LookbackDays = Annotated[
     int | None, typer.Option("--lookback-days", min=0, max=3660, help="asx, us: days before the session to fetch too.")

@@ -186,7 +186,7 @@ def print_interrupted(report: "DayReport") -> None:
     """What Ctrl-C left, and that the same command goes on from there."""
     answered = report.symbols_ok + report.symbols_without_bars
     kept = f"{answered:,} of {counted(report.planned_symbols, 'symbol')}" if report.planned_symbols else "no symbol"
-    complain(f"interrupted. {kept} of {report.date} are stored and stay; the same command goes on from there")
+    complain(f"interrupted. {kept} of {report.date} are stored and stay; run the same command to continue")
 
 
 def print_failures(found: "Settings", done: "DayResult") -> None:

@@ -177,7 +177,7 @@ def tell(found: "Settings", outcome: MorningOutcome, *, as_json: bool, steps: bo
     if outcome.code is Exit.INTERRUPTED:
         complain(
             f"interrupted. {counted(report.data_stored, 'data file')} and {counted(report.written, 'report')} of "
-            f"{report.date} are stored and stay; the same command goes on from there"
+            f"{report.date} are stored and stay; run the same command to continue"
         )
     if as_json:
         print_json(outcome.to_dict())

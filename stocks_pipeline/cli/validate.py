@@ -208,6 +208,6 @@ def tell(found: "Settings", day: date, outcome: Outcome, *, as_json: bool) -> Ex
         print_json({"trigger": trigger, **view.to_dict(), "stages": stages_of(done), "exit": code.name.lower()})
         return code
     if not outcome.whole:
-        complain("interrupted. The verdicts that are stored stay; the command below goes on from there")
+        complain("interrupted. The verdicts that are stored stay; the command below continues")
     view.show()
     return code

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHECKS = {
     "symbols_fetched": "At least 90 % of the symbols were answered; who failed, by class.",
-    "bars_consistent": "Prices are finite and positive, low ≤ open, close ≤ high, no symbol has a session twice.",
+    "bars_consistent": "Finite positive prices, low ≤ open, close ≤ high, sane volumes, each session once and open.",
     "sessions_present": "The newest session is there and none inside the window is missing, by the exchange calendar.",
     "scale_continuous": "No close is 100 times off, and no split goes unexplained, against the close before it.",
 }

@@ -44,7 +44,7 @@ class LakeFailedError(UpstreamError):
 
     @property
     def next_step(self) -> str:
-        return "Nothing is wrong with the vendor: mend the disk or STOCKS_LAKE, then retry."
+        return "Nothing is wrong with the vendor: fix the disk or STOCKS_LAKE, then retry."
 
 
 def lake_failure(error: Exception) -> UpstreamError | None:

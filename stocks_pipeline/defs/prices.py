@@ -98,7 +98,7 @@ def _daily_prices(market: Market) -> dg.AssetsDefinition:
         try:
             merged = merge_day(store, market.name, day)
         except UpstreamError as error:
-            raise failure(error, f"There is no day to merge for {day}") from error
+            raise failure(error, f"Nothing to merge for {day}") from error
         known = market.calendar()
         earlier = previous_day(store, market.name, day, known)
         previous = stored_day(store, market.name, earlier) if earlier else None

@@ -187,7 +187,7 @@ def test_ctrl_c_keeps_what_is_stored_and_leaves_no_run_running(cli: Cli) -> None
     cli.world.latency(0)
     assert child.returncode == 130, said
     assert "Traceback" not in said
-    assert f"symbols of {DAY} are stored and stay; the same command goes on from there" in said
+    assert f"symbols of {DAY} are stored and stay; run the same command to continue" in said
     _, seen = cli.json("status")
     assert {run["status"] for run in seen["runs"]} == {"success", "failure"}
     answered = seen["days"][0]["symbols_ok"]

@@ -121,7 +121,7 @@ def validation_chain(clock: Clock | None = None) -> dg.SensorDefinition:
         present = clock or SystemClock()
         now = present.time()
         for place in reap_sessions(context.instance, lake.open(), present, now - MEMORY_S):
-            context.log.warning(f"{place.record}: its run died; it failed, and can be gone on with")
+            context.log.warning(f"{place.record}: its run died; it was marked failed and can be resumed")
         again = map(_again, gone_on_with(context.instance, lake.open(), present))
         hops = [*_results(context.instance, now), *_summaries(context.instance, now), *again]
         yield from hops

@@ -57,7 +57,7 @@ class OwnPrices:
         if bars is not None and pc.any(pc.equal(bars.column("session"), pa.scalar(self.day, pa.date32()))).as_py():
             return None
         why = self._to_come.get(symbol)
-        return why and f"our own price of {self.day} is still to come: {why}"
+        return why and f"our own price for {self.day} has not arrived yet: {why}"
 
     @cached_property
     def _table(self) -> Any | None:
