@@ -192,7 +192,7 @@ def test_damaged_data_are_fetched_again_by_a_retry(morning: MorningDesk, *, writ
     (stuck,) = [one for one in report.stuck if one.ticker == "DBS19"]
     assert (stuck.state, stuck.step, stuck.final) == ("no_data", "data", False)
     assert "DBS19.parquet is not a readable Parquet file" in stuck.why
-    assert f"{'failed' if written else 'without data'} (1 damaged)" in str(summary_of(morning)["message"])
+    assert "with no data (1 damaged)" in str(summary_of(morning)["message"])
     assert f"stocks retry dr --date {DAY}" in str(summary_of(morning)["next"])
     plan = plan_of(report, "dr")
     assert (list(plan.fetch), "DBS19" in plan.write) == (["DBS19"], True)

@@ -12,11 +12,12 @@ from stocks_pipeline.cli.retry_morning import plan_of
 from stocks_pipeline.defs.dr.job_book import LEFT, JobBook, execution_id, standing_jobs
 from stocks_pipeline.defs.dr.summary import summarise
 from stocks_pipeline.defs.operations.dead_runs import WORKER_TAG, alive
-from stocks_pipeline.domain.jobs import JobStatus
+from stocks_pipeline.domain.jobs import Asked, JobStatus
 from stocks_pipeline.domain.tickers import parse_tickers
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import Lake, open_lake
+from stocks_pipeline_tests.dr_files import put_ticker
 from stocks_pipeline_tests.fakes import FakeClock
 from stocks_pipeline_tests.morning_desk import ACTIVE, DAY, LIST, MORNING
 
@@ -34,8 +35,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def lake(tmp_path: Path) -> Lake:
     """Three tickers with their data."""
     made = open_lake(str(tmp_path / "lake"))
-    for name in ACTIVE:
-        made.write(layout.ticker_data_key(DAY, name), b"bars")
+    put_ticker(made, DAY, {name: {DAY: 40.0} for name in ACTIVE})
     return made
 
 
@@ -44,7 +44,7 @@ def run_id(instance: dg.DagsterInstance, lake: Lake) -> str:
     """A foreground run that is recorded as running, at work on all three."""
     tags = {WORKER_TAG: "foreground", "execution_name": NAME}
     made = instance.add_run(dg.DagsterRun("dr_reports", tags=tags, status=dg.DagsterRunStatus.STARTED)).run_id
-    book = JobBook(lake, DAY, execution_id(NAME, made), "manual", FakeClock(MORNING.timestamp()))
+    book = JobBook(lake, DAY, execution_id(NAME, made), Asked("manual"), FakeClock(MORNING.timestamp()))
     book.open(ACTIVE)
     for name in ACTIVE:
         book.start(name)
@@ -76,7 +76,7 @@ def test_what_ended_well_while_we_looked_is_not_left(
     instance: dg.DagsterInstance, lake: Lake, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The records were read before the run ended, the runs after: the record is read again."""
-    book = JobBook(lake, DAY, execution_id(NAME, run_id), "manual", FakeClock(MORNING.timestamp()))
+    book = JobBook(lake, DAY, execution_id(NAME, run_id), Asked("manual"), FakeClock(MORNING.timestamp()))
     listed = instance.get_runs
 
     def ended(*args: object, **more: object) -> object:

@@ -45,7 +45,6 @@ DOUBTED = {**GOOD, "key_takeaways": ["The shares closed at {close}.", "The rally
 
 POOR = {
     **GOOD,
-    "stance": "SELL",
     "key_takeaways": ["These shares were looked at on {session}.", "The rally is catching its breath."],
     "price_and_trend": "The mood around it is thoughtful.",
     "momentum_and_volume": "The tape tells a quiet story.",
@@ -444,7 +443,7 @@ def test_a_disk_that_takes_no_answer_stops_the_spending(desk: MorningDesk, monke
     done = desk.write()
     assert len(desk.model.asked) == 1
     assert (failure_of(done)[1]["failed"], failure_of(done)[1]["not_tried"]) == (1, 2)
-    assert "mend the disk" in failure_of(done)[1]["failures"]
+    assert "fix the disk" in failure_of(done)[1]["failures"]
 
 
 def test_a_rerun_is_a_new_execution_that_keeps_the_history(desk: MorningDesk) -> None:

@@ -108,7 +108,7 @@ def test_counts_are_true_for_every_mixture(tmp_path: Path) -> None:
         assert found.total_tickers == sum(counts) == 3
         assert found.status == ("completed" if counts[0] == 3 else "incomplete" if counts[0] else "failed")
         assert f"{counts[0]} of 3" in found.message
-        assert found.no_data == sum(state in {"nothing", *WITHOUT_DATA} for state in states)
+        assert found.no_data == sum(state in {"nothing", "damaged data", *WITHOUT_DATA} for state in states)
         for state, entry in zip(states, found.by_ticker.values(), strict=True):
             if state in WITHOUT_DATA:
                 assert (entry["step"], entry["error"]) == ("data", WITHOUT_DATA[state].why)

@@ -150,11 +150,9 @@ def test_the_plan_that_is_set_makes_the_session(
     assert desk.check().success
     assert sorted(desk.vendor.asked) == [batch.symbols for batch in desk.session().batches]
     summed = desk.sum_up()
-    assert {name: check.passed for name, check in checks(summed).items()} == {
-        "prices_agree": True,
-        "all_checked": True,
-        "credits_kept": True,
-    }
+    found = checks(summed)
+    assert {"prices_agree", "all_checked", "credits_kept"} <= found.keys()
+    assert all(check.passed for check in found.values())
     assert desk.summary()["passed_count"] == desk.summary()["credits_used"] == 188
 
 

@@ -13,11 +13,13 @@ from stocks_pipeline.domain.jobs import Asked, Job
 from stocks_pipeline.domain.plans import plan_named
 from stocks_pipeline.domain.retention import Record, due, files_of, may_go, session_of
 from stocks_pipeline.domain.validation_session import Session
+from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.dr_keys import news_key
 from stocks_pipeline.storage.lake import Lake, open_lake
 from stocks_pipeline.storage.purge_sessions import PurgedSessions, purge_sessions
 from stocks_pipeline.storage.validation_keys import SessionPlace
+from stocks_pipeline_tests.fakes import FakeClock
 
 NOW = datetime(2026, 11, 21, 19, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -171,10 +173,12 @@ def test_a_lake_full_of_data_is_left_byte_by_byte(
     sessions = dict.fromkeys(put_session(lake, DAY, NOW - timedelta(days=9)), 9)
     expected = {key for key, age in (jobs | sessions).items() if age >= days}
     before = everything(lake)
-    said = clean(lake, NOW, timedelta(days=days), dry_run=True)
+    home = {"STOCKS_HOME": str(tmp_path_factory.mktemp("home")), "STOCKS_RETENTION_DAYS": str(days)}
+    clock = FakeClock(NOW.timestamp())
+    said = clean(lake, Settings.load(home), clock, dry_run=True)
     assert everything(lake) == before, "a dry run deletes nothing"
-    assert said["files"] == len(expected), "and says the same"
-    clean(lake, NOW, timedelta(days=days), dry_run=False)
+    assert said.counts()["files"] == len(expected), "and says the same"
+    clean(lake, Settings.load(home), clock, dry_run=False)
     assert everything(lake) == {key: body for key, body in before.items() if key not in expected}
 
 
