@@ -13,7 +13,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,  # the only name we take from below Dagster's surface
 )
 
+from stocks_pipeline import __version__
+
 DATA_VERSION = "dagster/data_version"
+CODE_VERSION = "dagster/code_version"
 REUSED = "reused_from"
 ROOT = "dagster/root_run_id"  # every re-execution carries the id of the run that began it all
 Target = AssetCheckEvaluationTargetMaterializationData
@@ -91,7 +94,8 @@ def finished_before(instance: dg.DagsterInstance, run: dg.DagsterRun, asset: dg.
 def materialization(asset: dg.AssetKey, key: str, made: Made) -> dg.AssetMaterialization:
     """The event that turns the partition green."""
     metadata = {**made.metadata, REUSED: made.reused_from} if made.reused_from else made.metadata
-    tags = {DATA_VERSION: made.data_version} if made.data_version else None
+    version = {DATA_VERSION: made.data_version} if made.data_version else {}
+    tags = {CODE_VERSION: __version__, **version}  # Dagster itself tags only what a step yields as its output
     return dg.AssetMaterialization(asset_key=asset, partition=key, metadata=metadata, tags=tags)
 
 

@@ -18,6 +18,7 @@ from stocks_pipeline.definitions import MARKETS, defs
 from stocks_pipeline.defs.automation import UPSTREAM_TAG
 from stocks_pipeline.defs.operations.dead_runs import dead_runs
 from stocks_pipeline.defs.operations.standing import left_behind
+from stocks_pipeline.settings import Settings
 
 HEARTBEAT_S = 120.0
 """The daemon beats every 30 s; Dagster's own tolerance of 30 minutes would call a dead one alive for a session."""
@@ -64,7 +65,7 @@ def daemon(instance: dg.DagsterInstance) -> Sequence[Finding]:
     errors = [e.message.strip().splitlines()[0] for beat in beats.values() for e in beat.errors or () if e.message]
     if errors:
         return [warned("daemon", f"alive with errors: {errors[0]}", "see its log, where `make dev` runs")]
-    return [ok("daemon", f"alive: last heartbeat {_moment(newest)}")]
+    return [ok("daemon", f"alive: last heartbeat {_moment(newest)}; the UI is at {Settings.load().alerts.ui_url}")]
 
 
 def automation(instance: dg.DagsterInstance) -> Sequence[Finding]:

@@ -8,6 +8,7 @@ from random import Random
 import dagster as dg
 import pytest
 
+from stocks_pipeline import __version__
 from stocks_pipeline.fanout import FanOutEvent, Made, PartitionCheck, fan_out, fan_out_asset
 from stocks_pipeline.fanout_failures import Troubles
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
@@ -39,6 +40,15 @@ PICKED = [
     for n in (4, 5, 6)
     for k in range(n + 1)
 ]
+
+
+def test_every_event_tells_the_codes_version() -> None:
+    """C20: each partition's materialization has the version of the code and of the data, as Dagster's own have."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = Desk().run(instance, keys_of(STATIC, 3))
+    tags = [event.step_materialization_data.materialization.tags for event in result.get_asset_materialization_events()]
+    assert [one["dagster/code_version"] for one in tags] == [__version__] * 3
+    assert len({one["dagster/data_version"] for one in tags}) == 3
 
 
 @KINDS

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ print(json.dumps({
 @pytest.mark.timeout(180)
 def test_the_wheel_loads_by_itself(tmp_path: Path) -> None:
     """C31: built, installed into a fresh environment and loaded from an empty folder: definitions, calendars, views,
-    instance template and the `stocks` command are there, and nothing comes from this checkout.
+    instance template and the `stocks` command are there, every file that is no code is, and nothing comes from this
+    checkout.
     """
     python = environment(tmp_path / "venv")
     (wheel,) = build(tmp_path).glob("*.whl")
@@ -49,12 +51,26 @@ def test_the_wheel_loads_by_itself(tmp_path: Path) -> None:
     found = json.loads(loaded.stdout.splitlines()[-1])
     assert Path(found["from"]).is_relative_to(tmp_path / "venv")
     assert found["empty"] == []
+    assert data_files(wheel) == {path.relative_to(ROOT).as_posix() for path in packaged()}
     assert {"asx_listing", "asx_prices", "asx_daily_prices"} <= set(found["jobs"])
     assert {"asx/symbols", "asx/symbol_batches", "asx/raw_prices", "asx/daily_prices"} <= set(found["assets"])
     assert found["sessions"] > 250
     stocks = run(empty, python.parent / "stocks", "--help")
     assert (stocks.returncode, stocks.stderr) == (0, "")
     assert not any(empty.iterdir())
+
+
+def packaged() -> list[Path]:
+    """What the package holds besides code: lists, prompts, templates, fonts and their licences, SQL."""
+    found = (ROOT / "stocks_pipeline").rglob("*")
+    return [path for path in found if path.is_file() and path.suffix not in {".py", ".pyc"}]
+
+
+def data_files(wheel: Path) -> set[str]:
+    """The same of the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith("stocks_pipeline/")]
+    return {name for name in names if not name.endswith((".py", "/"))}
 
 
 def run(folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
