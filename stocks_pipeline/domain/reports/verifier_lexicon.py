@@ -98,7 +98,7 @@ _DOING = (
     "used vary view wait wane want warrant watch weaken weigh went widen work write "
 )
 _MEASURE = (
-    "beta book cap capital earning earnings equity forward grew margin profit rank revenue shrank trailing valued "
+    "tie beta book cap capital earning earnings equity forward grew margin profit rank revenue shrank trailing valued "
     "ago bands belong comparatively date day days held list midpoint month newest noticeable practically quickly ratio "
     "read reading readings simply somewhat unusually week year"
 )

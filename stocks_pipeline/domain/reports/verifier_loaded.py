@@ -35,7 +35,7 @@ _DOES = (
     "absorb accelerate beat break broke cap climb coil confirm contradict contract converge cool cross crossing "
     "dampen decelerate decrease deteriorate diminish dip diverge dominate ease exceed exhaust expand fade fail fall "
     "fallen fell flatten gain grind harden hold hurt improve increase jump lag lose lost match outweigh plunge "
-    "prevail rally ran rebound recover regain resist rest retest retrace rise risen rose sink slip soar stabilise "
+    "prevail rally ran rebound recover regain resist retest retrace rise risen rose sink slip soar stabilise "
     "stabilize stall steepen strengthen struggle succeed support surge sustain tighten top touch trail tumble "
     "weaken widen"
 )

@@ -43,7 +43,8 @@ _UNPLEASANT = (
 _MOOD = re.compile(rf"\b(?:(?P<up>{_PLEASANT})|(?P<down>{_UNPLEASANT}))\b")
 _TIES = (
     (r"unrelated|independent|uncorrelated", 0.0, 0.2),
-    (r"weak|loose|low|slight|faint", 0.0, 0.5),
+    (r"weak|low|slight|faint", 0.0, 0.5),
+    (r"loose", 0.0, 0.6),
     (r"moderate|medium", 0.2, 0.8),
     (r"strong|close|closely|tight|tightly|high|pronounced", 0.5, 1.0),
     (r"(?:almost |nearly |near-)?perfect|lockstep", 0.93, 1.0),
@@ -91,8 +92,9 @@ def sizes(found: Sequence[Sentence], known: Mapping[str, Known]) -> list[Problem
         for begin, end, spans in _clauses(sentence):
             problems += _owner(sentence, begin, spans)
             if len(numbers := _numbers(spans)) == 1:
-                problems += _size(sentence, begin, end, numbers[0], known)
-                problems += _mood(sentence, begin, end, numbers[0])
+                last = _behind(sentence, end)
+                problems += _size(sentence, begin, last, numbers[0], known)
+                problems += _mood(sentence, begin, last, numbers[0])
             problems += _place(sentence, begin, end, spans, known)
     return problems
 
@@ -105,6 +107,15 @@ def _clauses(sentence: Sentence) -> Iterator[tuple[int, int, list[Span]]]:
             seen.setdefault(sentence.clause(span.start - sentence.start), []).append(span)
     for (begin, end), spans in seen.items():
         yield begin, end, spans
+
+
+def _behind(sentence: Sentence, end: int) -> int:
+    """Where a clause ends with what is added behind its comma and shows no value: ", a loose tie"."""
+    if sentence.text[end : end + 1] != ",":
+        return end
+    begin, last = sentence.clause(end + 1)
+    shown = any(begin <= span.start - sentence.start < last for span in sentence.spans)
+    return end if shown else last
 
 
 def _numbers(spans: Sequence[Span]) -> list[Span]:

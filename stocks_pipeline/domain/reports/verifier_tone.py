@@ -58,6 +58,12 @@ _EVERY = re.compile(
     rf"\b(?:all|every|each)(?: of)?(?: (?:its|the))? (?P<what>returns?|indicators?|signals?|averages?|figures?)"
     rf"{_LINK}(?:(?P<up>{_UP}|rise[sn]?|gains?)|(?P<down>{_DOWN}|falls?|fell))\b"
 )
+_AGREE = re.compile(
+    r"\b(?:agree on|agrees on|lean to|lean towards?|leans? to|points? to) the (?:(?P<up>positive|upper)|"
+    r"(?P<down>negative|lower)) side\b"
+)
+_AGREEING = ("close_vs_sma_200", "return_3m", "macd_histogram")
+"""What a stance is said to follow from: the long trend, the past months and the MACD."""
 _GROUPS = {"return": _RETURNS, "average": _AVERAGES}
 
 
@@ -113,6 +119,10 @@ def _whole(sentence: Sentence, known: Mapping[str, Known]) -> Iterator[Problem]:
             right = 1 if match["up"] else -1
             if not signs or set(signs) != {right}:
                 yield _problem(sentence, match, "that does not hold for every average that is known")
+    for match in _AGREE.finditer(sentence.text):
+        right = 1 if match["up"] else -1
+        if stated(sentence, match.start()) and set(_signs(known, _AGREEING)) != {right}:
+            yield _problem(sentence, match, "long-term trend, past months and MACD do not all lean there")
     for match in _EVERY.finditer(sentence.text):
         names = _GROUPS.get(match["what"].rstrip("s"), (*_TREND, *_MOMENTUM))
         right = 1 if match["up"] else -1

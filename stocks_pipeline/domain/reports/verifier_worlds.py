@@ -29,6 +29,7 @@ _LEVELS = frozenset(
 )  # fmt: skip
 _SIGNED = frozenset({"macd", "macd_histogram"})
 _RANKS = frozenset({"rsi_14", "rsi_percentile", "volume_percentile", "atr_percentile", "return_percentile"})
+_MIDDLE = 50.0
 _TURNED = {
     "volatility_30d": (35.0, 5.0, 120.0),
     "dividend_yield_12m": (2.5, 0.1, 12.0),
@@ -85,7 +86,8 @@ def _moved(name: str, fact: Known, known: Mapping[str, Known], factor: float) ->
         middle, above, below = _TURNED[name]
         return Known(above if (value >= middle) == (factor < 0) else below)
     if name in _RANKS:
-        return Known(min(max(50.0 + (value - 50.0) * factor, 0.0), 100.0))
+        gap = (value - _MIDDLE) * factor if factor <= 1 else (100.0 if value >= _MIDDLE else -100.0)
+        return Known(min(max(_MIDDLE + gap, 0.0), 100.0))
     if name in _LEVELS:
         return Known(_level(value, known.get("close"), factor))
     if name in {"volume_ratio", "volume_sma_20"}:
