@@ -7,7 +7,6 @@ The same sheet always gives the same messages. One line a fact, `name: value`, i
 count on; words and gaps are grouped because most facts share theirs.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -54,11 +53,6 @@ class Finding(Protocol):
 @cache
 def _template() -> str:
     return (files(__package__) / "prompt_en.md").read_text(encoding="utf-8")
-
-
-def prompt_version() -> str:
-    """Twelve hex digits that change with the wording of the system prompt."""
-    return hashlib.sha256(_template().encode()).hexdigest()[:12]
 
 
 def messages(sheet: FactSheet, *, language: str = "en", tone: str = "plain") -> list[dict[str, str]]:
