@@ -69,17 +69,14 @@ def test_the_same_sheet_gives_the_same_messages() -> None:
     assert messages(sheet()) == messages(sheet())
 
 
-def test_language_and_tone_are_chosen() -> None:
-    """Each language and tone has its line, no mark of the template is left, and others are refused."""
+def test_the_language_is_chosen() -> None:
+    """Each language has its line, no mark of the template is left, and others are refused."""
     english, thai = (messages(sheet(), language=name)[0]["content"] for name in ("en", "th"))
     assert "Language: English." in english
     assert "ภาษาไทย" in thai
-    assert "broker" in messages(sheet(), tone="formal")[0]["content"]
     assert "<<" not in english + thai
     with pytest.raises(ValueError, match="valid: \\['en', 'th'\\]"):
         messages(sheet(), language="de")
-    with pytest.raises(ValueError, match="tone 'rude'"):
-        messages(sheet(), tone="rude")
 
 
 def test_the_rules_are_told() -> None:
