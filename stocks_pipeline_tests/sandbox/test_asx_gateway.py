@@ -6,7 +6,7 @@ from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.upstream.asx import URLS, AsxListing
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
+from stocks_pipeline_tests.fakes import Unlimited
 from stocks_pipeline_tests.sandbox_server import SandboxServer
 
 FAST = RetryPolicy(attempts=2, budget_s=5, base_s=0.01, cap_s=0.02, rate_attempts=2, cool_down_s=0.05)
