@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 from curl_cffi.requests import Response
@@ -18,7 +18,7 @@ from curl_cffi.requests import Response
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.domain.schemas import BARS, LIVE, REPLAYED, SIMULATED
 from stocks_pipeline.upstream.crew import Crew
-from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status, from_transport
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Cancelled, Limiter
 from stocks_pipeline.upstream.refusals import Refusals
@@ -153,28 +153,14 @@ class Yahoo:
 
     def _ask(self, symbol: str, window: Window, period: dict[str, int], left_s: float) -> Bars:
         """One request. Raises UpstreamError."""
-        crumb = self._credentials.crumb()
-        params = {**period, "interval": "1d", "includePrePost": "false", "events": "div,splits,capitalGains"}
-        if crumb.value:
-            params["crumb"] = crumb.value
-        try:
-            response = self._session.get(
-                CHART_URL + quote(symbol, safe=""),
-                params=params,
-                timeout=min(left_s, self._timeout_s),
-                allow_redirects=False,
-            )
-        except OSError as error:  # every error of curl_cffi is one
-            raise from_transport(UPSTREAM, symbol, error) from error
-        if self.source == SIMULATED and response.headers.get(_MARKET) == "replayed":
-            self.source = REPLAYED
-        try:
+
+        def read(response: Response) -> Bars:
+            if self.source == SIMULATED and response.headers.get(_MARKET) == "replayed":
+                self.source = REPLAYED
             return _read(response, symbol, window)
-        except UpstreamError as error:
-            if error.kind is not FailureKind.AUTH:
-                raise
-            self._credentials.expire(crumb)
-            raise replace(error, message=f"{error.message} ({crumb.origin})") from error
+
+        params = {**period, "interval": "1d", "includePrePost": "false", "events": "div,splits,capitalGains"}
+        return self._credentials.ask(CHART_URL, symbol, params, min(left_s, self._timeout_s), read)
 
 
 def _finished(done: _Done, left: int, stage: Stage) -> Iterator[tuple[str, _Answer]]:
