@@ -27,6 +27,8 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 TODAY = date(2025, 12, 5)
 START = date(2024, 12, 6)
 SYDNEY = "Australia/Sydney"
@@ -117,8 +119,8 @@ def _child(options: argparse.Namespace) -> int:
 def _ours(base: str, symbols: list[str], concurrency: int) -> tuple[int, float, float]:
     from stocks_pipeline.clock import SystemClock
     from stocks_pipeline.upstream.failures import UpstreamError
-    from stocks_pipeline.upstream.limits import Unlimited
     from stocks_pipeline.upstream.yahoo import Window, Yahoo
+    from stocks_pipeline_tests.fakes import Unlimited
 
     clock = SystemClock()
     yahoo = Yahoo(base_url=base, limiter=Unlimited(clock), clock=clock, tz_of=lambda _: SYDNEY, concurrency=concurrency)

@@ -49,14 +49,12 @@ def range_tags(first: str, last: str) -> dict[str, str]:
     return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
-def fan_out_asset(  # noqa: PLR0913 - what Dagster needs to be told once, so that no market has to know it
+def fan_out_asset(
     key: dg.AssetKey | str,
     *,
     partitions_def: dg.PartitionsDefinition[str],
     checks: Mapping[str, str] | None = None,
     partitions_per_run: int | None = None,
-    pool: str | None = None,
-    op_tags: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> Callable[[Callable[..., Iterator[FanOutEvent]]], dg.AssetsDefinition]:
     """An asset whose body is `yield from fan_out(...)`: colours come from what it logs, never from how the step ends.
@@ -84,8 +82,6 @@ def fan_out_asset(  # noqa: PLR0913 - what Dagster needs to be told once, so tha
             check_specs=check_specs,
             can_subset=True,  # else Dagster demands an output for every check
             backfill_policy=dg.BackfillPolicy.multi_run(per_run) if per_run else dg.BackfillPolicy.single_run(),
-            pool=pool,
-            op_tags=op_tags,
         )(body)
 
     return decorate

@@ -42,7 +42,7 @@ def bars_of(symbol: str, sessions: Sequence[date], *, close: float = 10.0, dropp
         }
         for day in sessions
     ]
-    return Bars(symbol, pa.Table.from_pylist(rows, schema=BARS), "AUD", "Australia/Sydney", dropped)
+    return Bars(symbol, pa.Table.from_pylist(rows, schema=BARS), "AUD", dropped)
 
 
 def refused(
@@ -111,9 +111,7 @@ class CannedListing:
         self.fetched += 1
         if self.error is not None:
             raise self.error
-        return FetchedListing(
-            Listing(tuple(self.companies), None, "directory"), b"", "csv", "https://example.test/list"
-        )
+        return FetchedListing(Listing(tuple(self.companies), None, "directory"), b"", "https://example.test/list")
 
 
 def companies_of(*codes: str) -> tuple[Company, ...]:

@@ -88,8 +88,8 @@ def waves(symbol: str, window: Window) -> Bars:
                 "split": 0.0,
             }
         )
-    zone, money = calendar(mic).tz, {"XSES": "SGD", "XTKS": "JPY"}.get(mic, "USD")
-    return Bars(symbol, pa.Table.from_pylist(rows, schema=BARS), money, zone, 0)
+    money = {"XSES": "SGD", "XTKS": "JPY"}.get(mic, "USD")
+    return Bars(symbol, pa.Table.from_pylist(rows, schema=BARS), money, 0)
 
 
 def headline(symbol: str, at: datetime = MORNING - timedelta(hours=9), title: str = "") -> NewsItem:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
-from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
+from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, refuse_choice, say
 from stocks_pipeline.wording import counted
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ SEND_S = 300.0
 
 def show_alerts(sink: str | None, status: str | None, last: int, *, as_json: bool) -> Exit:
     """`stocks alerts`: the newest of the outbox."""
-    if status not in {None, *STATES}:
-        fail(f"--status: {status!r} is none; valid: {', '.join(STATES)}", Exit.USAGE)
+    if status is not None and status not in STATES:
+        refuse_choice("--status", status, STATES)
     found = desk.settings()
     with _outbox(found, sink) as outbox:
         rows = outbox.deliveries(sink, delivered=STATES[status] if status else None, most=last) if outbox else []
@@ -143,7 +143,7 @@ def _outbox(found: "Settings", sink: str | None) -> "Iterator[Outbox | None]":
     from stocks_pipeline.settings import SINKS
 
     if sink is not None and sink not in SINKS:
-        fail(f"--sink: {sink!r} is none; valid: {', '.join(SINKS)}", Exit.USAGE)
+        refuse_choice("--sink", sink, SINKS)
     if not found.control_db.exists():
         yield None
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from stocks_pipeline.cli.output import Exit, complain
+from stocks_pipeline.cli.output import Exit, complain, refuse_choice
 
 
 class Desk(TyperGroup):
@@ -16,7 +16,7 @@ class Desk(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            ctx.fail(f"COMMAND: {args[0]!r} is none; valid: {', '.join(self.commands)}")
+            refuse_choice("COMMAND", args[0], self.commands)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -132,22 +132,28 @@ def all_markets() -> "list[Market]":
     return list(MARKETS.values())
 
 
-def session_named(text: str | None, market: "Market") -> date:
-    """The session that `--date` means; without one, the newest that has closed.
-
-    The clock is read here, at the edge, to choose what a person most likely wants, and the choice is printed.
-    """
+def day_named(text: str) -> date:
+    """The day that `--date` means; a usage error where it is none or lies before every partition."""
     from stocks_pipeline.partitions import FIRST_DAY
 
-    known = market.calendar()
-    if text is None:
-        return newest_session(market, known.last)
     try:
         day = date.fromisoformat(text)
     except ValueError:
         fail(f"--date: {text!r} is not a date; write it as 2025-12-05", Exit.USAGE)
     if day < date.fromisoformat(FIRST_DAY):
         fail(f"--date: {day} lies before the first partition, {FIRST_DAY}", Exit.USAGE)
+    return day
+
+
+def session_named(text: str | None, market: "Market") -> date:
+    """The session that `--date` means; without one, the newest that has closed.
+
+    The clock is read here, at the edge, to choose what a person most likely wants, and the choice is printed.
+    """
+    known = market.calendar()
+    if text is None:
+        return newest_session(market, known.last)
+    day = day_named(text)
     if known.is_session(day) is False:
         near = f"{known.previous_session(day)} is the session before it"
         fail(f"--date: {day} is no session of {market.mic}: the exchange is closed; {near}", Exit.USAGE)

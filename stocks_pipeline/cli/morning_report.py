@@ -129,10 +129,8 @@ class MorningReport:
         return steps
 
 
-def morning_report(
-    instance: "dg.DagsterInstance", lake: "Lake", day: date, tickers: Sequence[str], *, failures: bool = True
-) -> MorningReport:
-    """Count what is stored of these tickers' morning; without `failures`, not why data are missing."""
+def morning_report(instance: "dg.DagsterInstance", lake: "Lake", day: date, tickers: Sequence[str]) -> MorningReport:
+    """Count what is stored of these tickers' morning."""
     from stocks_pipeline.defs.dr.fetched import why_no_data
     from stocks_pipeline.defs.dr.job_book import standing_jobs
     from stocks_pipeline.defs.dr.morning import damaged_data
@@ -144,7 +142,7 @@ def morning_report(
     damaged = damaged_data(lake, day, [name for name in stored if states[name].state != "written"])
     stored -= damaged.keys()
     missing = [name for name in tickers if name not in stored]
-    why = {**(why_no_data(instance, day, missing) if failures and missing else {}), **damaged}
+    why = {**(why_no_data(instance, day, missing) if missing else {}), **damaged}
     payloads = [state.payload for state in states.values() if state.payload is not None]
     standings = [standing_of(name, jobs.get(name), states[name], name in stored, why.get(name)) for name in tickers]
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from stocks_pipeline.cli.desk import day_named
 from stocks_pipeline.cli.output import Exit, fail
 from stocks_pipeline.domain.jobs import description_fault
 from stocks_pipeline.domain.tickers import Ticker, TickerListError, UnknownTicker, packaged_tickers, parse_tickers
@@ -61,17 +62,12 @@ def morning_named(text: str | None, clock: "Clock | None" = None) -> date:
     """
     from stocks_pipeline.clock import SystemClock
     from stocks_pipeline.defs.dr.data import MORNING, cutoff
-    from stocks_pipeline.partitions import BANGKOK, FIRST_DAY, has_morning
+    from stocks_pipeline.partitions import BANGKOK, has_morning
 
     present = (clock or SystemClock()).now().astimezone(ZoneInfo(BANGKOK))
     if text is None:
         return newest_morning(present)
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        fail(f"--date: {text!r} is not a date; write it as 2025-12-05", Exit.USAGE)
-    if day < date.fromisoformat(FIRST_DAY):
-        fail(f"--date: {day} lies before the first partition, {FIRST_DAY}", Exit.USAGE)
+    day = day_named(text)
     if not has_morning(day):
         near = day - timedelta(days=1)
         fail(f"--date: {day} is a Sunday, so it has no morning; {near} is the one before it", Exit.USAGE)

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn
 
@@ -115,6 +115,11 @@ def fail(message: str, code: Exit) -> NoReturn:
     """Say what is wrong and end with `code`."""
     complain(message)
     raise SystemExit(int(code))
+
+
+def refuse_choice(option: str, given: str, valid: Iterable[str]) -> NoReturn:
+    """End the command: the option takes one of these values, and was given another."""
+    fail(f"{option}: unknown value {given!r}; valid: {', '.join(valid)}", Exit.USAGE)
 
 
 def _number(value: object) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
-from stocks_pipeline.cli.output import Exit, fail, print_json, print_next, print_table, say
+from stocks_pipeline.cli.output import Exit, print_json, print_next, print_table, refuse_choice, say
 from stocks_pipeline.cli.validation_choice import chosen, kept_sessions, session_at
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.wording import counted, some
@@ -174,7 +174,7 @@ def show_results(
     states = [*Status, HARMLESS]
     for option, given, valid in (("--status", status, states), ("--cause", cause, list(Cause))):
         if given is not None and given not in valid:
-            fail(f"{option}: {given!r} is none; valid: {', '.join(valid)}", Exit.USAGE)
+            refuse_choice(option, given, valid)
     lake = desk.begun_lake(desk.settings(), "us")
     view = SessionView.of(lake, chosen(lake, day_text, session_text))
     rows = [

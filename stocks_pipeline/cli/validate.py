@@ -12,8 +12,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from stocks_pipeline.cli import desk
-from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, say, say_above
-from stocks_pipeline.cli.validation_choice import MARKET, chosen, day_named, session_at
+from stocks_pipeline.cli.output import Exit, complain, errors, fail, print_json, refuse_choice, say, say_above
+from stocks_pipeline.cli.validation_choice import MARKET, chosen, session_at, session_day
 from stocks_pipeline.cli.validation_refusals import refuse_question, refuse_settings, refuse_spent_day
 from stocks_pipeline.storage.validation_keys import SessionPlace
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stocks_pipeline.storage.lake import Lake
 
 TRIGGERED_BY = "stocks validate"
+PROFILES = ("standard", "strict")
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ def asked(  # noqa: PLR0913 - the command's arguments, one each
     symbols: Sequence[str] | None, day: str | None, lookback_days: int, profile: str, *, anew: bool, beside: bool
 ) -> Ask:
     """The arguments, checked. Given symbols make a session beside the day's own."""
-    if profile not in {"standard", "strict"}:
-        fail(f"--profile: {profile!r} is none; valid: standard, strict", Exit.USAGE)
+    if profile not in PROFILES:
+        refuse_choice("--profile", profile, PROFILES)
     names = tuple(part.upper() for text in symbols or () for part in text.replace(",", " ").split())
     if symbols and not names:
         fail("SYMBOL: given, but empty; leave it out for every symbol of the day", Exit.USAGE)
     if anew and (names or beside):
         fail("--anew replaces the day's own session, of every symbol; one beside it is new every time", Exit.USAGE)
-    return Ask(day_named(day), names, lookback_days, profile, anew, beside or bool(names))
+    return Ask(session_day(day), names, lookback_days, profile, anew, beside or bool(names))
 
 
 def run_validation(ask: Ask, as_json: bool) -> Exit:  # noqa: FBT001 - the caller's one flag

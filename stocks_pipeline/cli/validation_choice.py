@@ -48,7 +48,7 @@ class Kept:
         }
 
 
-def day_named(text: str | None) -> date:
+def session_day(text: str | None) -> date:
     """The session that `--date` means; without one, the newest that has closed in New York."""
     return desk.session_named(text, desk.market_named(MARKET))
 
@@ -70,9 +70,9 @@ def kept_sessions(lake: Lake, day: date | None = None) -> list[Kept]:
 def chosen(lake: Lake, day_text: str | None, session_text: str | None) -> SessionPlace:
     """The session meant: the one whose id begins so, else the day's own; or the end of the command."""
     if session_text is None:
-        return SessionPlace(MARKET, day_named(day_text))
+        return SessionPlace(MARKET, session_day(day_text))
     wanted = session_text.strip().lower().removeprefix(_PREFIX)
-    day = day_named(day_text) if day_text else None
+    day = session_day(day_text) if day_text else None
     found = [kept for kept in kept_sessions(lake, day) if kept.id.removeprefix(_PREFIX).startswith(wanted)]
     if not wanted or not found:
         fail(f"--session: no session's id begins with {session_text!r}; see: stocks validation list", Exit.USAGE)
@@ -96,7 +96,7 @@ def session_at(lake: Lake, place: SessionPlace) -> "Session":
 def show_list(day_text: str | None, *, as_json: bool) -> Exit:
     """`stocks validation list`."""
     lake = desk.begun_lake(desk.settings(), MARKET)
-    rows = [kept.row(short=not as_json) for kept in kept_sessions(lake, day_named(day_text) if day_text else None)]
+    rows = [kept.row(short=not as_json) for kept in kept_sessions(lake, session_day(day_text) if day_text else None)]
     if as_json:
         print_json({"sessions": rows})
     elif rows:

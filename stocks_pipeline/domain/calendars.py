@@ -73,24 +73,12 @@ class Calendar:
         Raises:
             UnknownSession: some day between is beyond the calendar.
         """
-        return self._step(day, -_DAY)
-
-    def next_session(self, day: date) -> date:
-        """The first session strictly after that day.
-
-        Raises:
-            UnknownSession: some day between is beyond the calendar.
-        """
-        return self._step(day, _DAY)
-
-    def is_early_close(self, day: date) -> bool:
-        """Whether the session ends before its regular time; False on a closed day.
-
-        Raises:
-            UnknownSession: the day is beyond the calendar.
-        """
-        self._must_know(_plain(day))
-        return _plain(day) in self._early
+        found = _plain(day) - _DAY
+        self._must_know(found)
+        while not self.is_session(found):
+            found -= _DAY
+            self._must_know(found)
+        return found
 
     def open_at(self, day: date) -> datetime:
         """The instant, in UTC, at which the session opens.
@@ -124,14 +112,6 @@ class Calendar:
         if self.is_session(day) and self.close_at(day) <= at:
             return day
         return self.previous_session(day)
-
-    def _step(self, day: date, step: timedelta) -> date:
-        found = _plain(day) + step
-        while True:
-            self._must_know(found)
-            if self.is_session(found):
-                return found
-            found += step
 
     def _must_know(self, day: date) -> None:
         if not self.first <= day <= self.last:

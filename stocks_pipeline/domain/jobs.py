@@ -112,6 +112,11 @@ class Job:
             description=asked.description,
         )
 
+    @property
+    def changed_at(self) -> datetime:
+        """When it last changed: was made, begun or finished, whichever came last."""
+        return max(at for at in (self.created_at, self.started_at, self.finished_at) if at is not None)
+
     def started(self, now: datetime) -> "Job":
         """In progress, one attempt more. A job found in progress was left by a dead worker and starts again."""
         status = JobStatus.PENDING if self.status is JobStatus.IN_PROGRESS else self.status

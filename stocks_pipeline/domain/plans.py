@@ -52,10 +52,6 @@ class Plan:
         """The least seconds until the last request may be sent; the first window's credits are free at once."""
         return 60.0 * max(0, self.windows(symbols) - 1)
 
-    def fits_day(self, symbols: int) -> bool:
-        """Whether a day's credits, all unspent, are enough."""
-        return self.credits_per_day is None or symbols <= self.credits_per_day
-
 
 def _largest_batch(per_minute: int, per_day: int | None) -> int:
     return min(per_minute, LARGEST_REQUEST, *(() if per_day is None else (per_day,)))

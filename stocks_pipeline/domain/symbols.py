@@ -28,7 +28,6 @@ __all__ = [
     "SymbolBatch",
     "companies_from_csv",
     "companies_to_csv",
-    "own_symbol",
     "parse_asx_listing",
     "split_batches",
     "vendor_symbol",
@@ -194,18 +193,6 @@ def vendor_symbol(code: str, suffix: str) -> str:
     if suffix and code.endswith(suffix):
         raise ValueError(f"code: {code!r} already ends in {suffix!r}")
     return f"{code}{suffix}"
-
-
-def own_symbol(vendors: str, suffix: str) -> str:
-    """The exchange's own code of a vendor's symbol; undoes `vendor_symbol`.
-
-    Raises:
-        ValueError: the symbol has another suffix: it is of another market.
-    """
-    code = vendors.removesuffix(suffix)
-    if not code or (suffix and code == vendors):
-        raise ValueError(f"symbol: {vendors!r} does not end in {suffix!r}")
-    return code
 
 
 def _repeated(symbols: Sequence[str]) -> str:

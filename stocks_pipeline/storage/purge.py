@@ -1,20 +1,18 @@
-"""Job records past their date, removed. Reports, prices and every other file stay.
+"""Job records past their days, removed. Reports, prices and every other file stay.
 
-What belongs here: which records may go, and deleting them. What does not: when that is done (defs/) and how long a
-record lives, which it says itself (`expires_at`, domain/jobs.py).
+What belongs here: reading how old a job record is and deleting it. What does not: which files may ever go and when
+(domain/retention.py), and when that is done (defs/).
+
+A record's age is when it last changed: an execution can be gone on with after any time, and is then at work again.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
 
-from stocks_pipeline.domain.jobs import KEEP, Job, JobStatus
-from stocks_pipeline.storage.dr_keys import JOBS, parse_job_key
+from stocks_pipeline.domain.jobs import Job
+from stocks_pipeline.domain.retention import Record, due, may_go
+from stocks_pipeline.storage.dr_keys import JOBS
 from stocks_pipeline.storage.lake import KeyMissing, Lake
-
-RUNNING: Final = KEEP
-"""A record in progress that was begun longer ago than this was left by a dead worker."""
 
 
 @dataclass(frozen=True)
@@ -26,45 +24,38 @@ class Purged:
     unreadable: tuple[str, ...]
 
 
-def expired(jobs: Iterable[tuple[str, Job]], now: datetime) -> tuple[str, ...]:
-    """Keys of the records that may go: past `expires_at`, and not at work.
-
-    An old record may be at work again, because an execution can be gone on with after any time.
-
-    Args:
-        jobs: keys and their records.
-        now: aware.
-    """
-    return tuple(key for key, job in jobs if job.expires_at <= now and not _at_work(job, now))
-
-
-def purge_jobs(lake: Lake, now: datetime, *, dry_run: bool = False) -> Purged:
-    """Delete the expired job records. Safe to repeat and to run twice at once.
+def purge_jobs(lake: Lake, now: datetime, keep: timedelta, *, dry_run: bool = False) -> Purged:
+    """Delete the job records that did not change for `keep`. Safe to repeat and to run twice at once.
 
     Args:
         lake: where they lie.
         now: aware.
+        keep: a day at least.
         dry_run: delete nothing; `deleted` is what would go.
 
     Raises:
         LakeError: the lake cannot be reached or a record cannot be deleted; what was deleted stays so.
+        ValueError: keep is under a day.
     """
-    due: list[str] = []
+    records: list[Record] = []
     unreadable: list[str] = []
-    kept = 0
     for key in lake.list(JOBS):
         try:
-            parse_job_key(key)
-            going = expired([(key, Job.from_json(lake.read(key)))], now)
+            records.append(_dated(lake, key))
         except KeyMissing:
             continue  # another purge was faster
         except (ValueError, TypeError):  # no record of ours, or one without dates
             unreadable.append(key)
-            continue
-        due += going
-        kept += not going
-    return Purged(tuple(key for key in due if dry_run or lake.delete(key)), kept, tuple(unreadable))
+    going = due(records, now, keep)
+    deleted = tuple(key for key in going if dry_run or lake.delete(key))
+    return Purged(deleted, len(records) - len(going), tuple(unreadable))
 
 
-def _at_work(job: Job, now: datetime) -> bool:
-    return job.status is JobStatus.IN_PROGRESS and job.started_at is not None and now - job.started_at < RUNNING
+def _dated(lake: Lake, key: str) -> Record:
+    """The record with its age. Raises ValueError or TypeError for a file that is none or does not say when."""
+    if not may_go(key):
+        raise ValueError(f"{key!r} is no job record")
+    changed = Job.from_json(lake.read(key)).changed_at
+    if changed.tzinfo is None:
+        raise ValueError(f"{key!r} does not say in which time zone")
+    return Record(key, changed)

@@ -44,7 +44,6 @@ class FetchedListing:
 
     listing: Listing
     body: bytes
-    url_form: UrlForm
     fetched_from: str
 
 
@@ -100,7 +99,7 @@ class AsxListing:
                 raise UpstreamError(FailureKind.MALFORMED, UPSTREAM, form, f"no listing: {error}") from error
             if not listing.companies:
                 raise UpstreamError(FailureKind.MALFORMED, UPSTREAM, form, "a listing without a single company")
-            return FetchedListing(listing, body, form, URLS[form])
+            return FetchedListing(listing, body, URLS[form])
 
         try:
             return call(send, policy=self._policy, limiter=self._limiter, clock=self._clock)

@@ -13,20 +13,19 @@ parent does not exist in the child.
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
 from stocks_pipeline.clock import Clock
-from stocks_pipeline.upstream.day_cap import DAY_S, DaySpent
+from stocks_pipeline.upstream.day_cap import DaySpent
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.grants import TABLES, Grant, GrantLedger
 from stocks_pipeline.upstream.shared_store import open_store
 from stocks_pipeline.upstream.turns import Cancelled, Turns, check, pause
 
-__all__ = ["Cancelled", "Limiter", "Rate", "SharedLimiter", "Unlimited", "open_limiter", "pause", "slack_for"]
+__all__ = ["Cancelled", "Limiter", "Rate", "SharedLimiter", "open_limiter", "pause", "slack_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -143,42 +142,6 @@ class SharedLimiter:
     def close(self) -> None:
         """Release the file now instead of when the limiter is collected."""
         self._ledger.close()
-
-
-class Unlimited:
-    """Limits nothing, in memory: for upstreams without a limit and for tests. It still honours `cool_down`."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._cool_until = clock.monotonic()
-        self._lock = threading.Lock()
-        self._granted: deque[tuple[float, int]] = deque()
-
-    def acquire(self, credits: int = 1, *, stop: threading.Event | None = None) -> None:  # noqa: A002 - the vendors' word
-        check(stop)
-        while (wait := self.cooling_s()) > 0:
-            pause(wait, clock=self._clock, stop=stop)
-        now = self._clock.monotonic()
-        with self._lock:
-            self._granted.append((now, credits))
-            while self._granted[0][0] < now - DAY_S:
-                self._granted.popleft()
-
-    def give_back(self, credits: int) -> None:  # noqa: A002 - the vendors' word
-        """There is no day's count."""
-
-    def cool_down(self, seconds: float, reason: str = "") -> None:
-        _log.warning("cooling down for %.1f s: %s", seconds, reason or "no reason given")
-        with self._lock:
-            self._cool_until = max(self._cool_until, self._clock.monotonic() + seconds)
-
-    def cooling_s(self) -> float:
-        return max(0.0, self._cool_until - self._clock.monotonic())
-
-    def used(self, period_s: float) -> int:
-        since = self._clock.monotonic() - period_s
-        with self._lock:
-            return sum(credits_ for at, credits_ in self._granted if at > since)
 
 
 def slack_for(rates: Sequence[Rate]) -> float:

@@ -7,7 +7,7 @@ the packaged prices: a recorded answer and memory, unconfirmed; a vendor's own `
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 _MILLION = Decimal(1_000_000)
 _BYTES_PER_TOKEN = 3  # fewer than any language of ours needs: English has four and more, Thai about three
@@ -41,22 +41,3 @@ def price_of(model: str, table: Mapping[str, Price] = PRICES) -> Price:
 def worst_case(price: Price, prompt: str, max_tokens: int) -> Decimal:
     """The most that a call with this prompt can cost: a generous count of its tokens and the longest answer."""
     return price.cost(math.ceil(len(prompt.encode()) / _BYTES_PER_TOKEN), max_tokens)
-
-
-def parse_prices(text: str) -> dict[str, Price]:
-    """A table from `openai/gpt-4o=2.50/10, acme/small=0.1/0.4`: dollars a million tokens, prompt/completion.
-
-    Raises:
-        ValueError: naming the part that cannot be read.
-    """
-    table = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        model, _, prices = part.rpartition("=")
-        try:
-            prompt, completion = (Decimal(number.strip()) for number in prices.split("/"))
-        except (ValueError, InvalidOperation):
-            raise ValueError(f"{part!r} is no price; write model=2.50/10 in USD a million tokens") from None
-        if not model.strip() or not (prompt.is_finite() and completion.is_finite() and min(prompt, completion) >= 0):
-            raise ValueError(f"{part!r} needs a model and two prices of 0 or more")
-        table[model.strip()] = Price(prompt, completion)
-    return table

@@ -74,7 +74,6 @@ class TwelveData:
         clock: for back-off, budgets, the vendor's minute.
         policy: how often and how long one request is tried.
         record: told every request that was sent, also failed ones.
-        mic_code: the exchange whose listings are meant (ISO 10383); None: the vendor's choice, which is the US one.
         minute_s: how long the vendor's minute is, in seconds; other than 60 only for a sandbox.
         credits_per_minute: what the plan that is set allows; a refusal that names less ends everything. None: unknown.
         request_timeout_s: longest wait for one whole answer, in seconds.
@@ -89,7 +88,6 @@ class TwelveData:
         clock: Clock,
         policy: RetryPolicy = DEFAULT_POLICY,
         record: Callable[[SentCall], None] | None = None,
-        mic_code: str | None = None,
         minute_s: float = 60.0,
         credits_per_minute: int | None = None,
         request_timeout_s: float = 30.0,
@@ -97,7 +95,7 @@ class TwelveData:
         if not api_key.isascii() or not api_key.isprintable() or set(api_key) & set(" '\""):
             raise ValueError("STOCKS_TWELVE_DATA_API_KEY holds a character that no key has: a blank, a quote, a letter")
         self._url = f"{base_url.rstrip('/')}/{HOST}/time_series" if base_url else f"https://{HOST}/time_series"
-        self._key, self._mic_code, self._minute_s, self._timeout_s = api_key, mic_code, minute_s, request_timeout_s
+        self._key, self._minute_s, self._timeout_s = api_key, minute_s, request_timeout_s
         self._limiter, self._clock, self._policy, self._record = limiter, clock, policy, record
         self._per_minute = credits_per_minute
         self._refusals = Refusals(policy.cool_down_s, most=_MOST_COOL_DOWNS, longest_s=_LONGEST_REFUSAL * minute_s)
@@ -227,7 +225,7 @@ class TwelveData:
             "outputsize": str(_LARGEST_SERIES),
             "order": "ASC",
             "adjust": "splits",
-        } | ({"mic_code": self._mic_code} if self._mic_code else {})
+        }
         deadline = self._clock.monotonic() + timeout_s
         body = bytearray()
         try:

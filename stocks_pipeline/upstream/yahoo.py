@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 from curl_cffi.requests import Response
@@ -18,7 +18,7 @@ from curl_cffi.requests import Response
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.domain.schemas import BARS, LIVE, REPLAYED, SIMULATED
 from stocks_pipeline.upstream.crew import Crew
-from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status, from_transport
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Cancelled, Limiter
 from stocks_pipeline.upstream.refusals import Refusals
@@ -117,8 +117,7 @@ class Yahoo:
 
     def _one(self, symbol: str, window: Window, stage: Stage) -> _Answer:
         try:
-            tz = self._tz_of(symbol)
-            first, after = window.unix(tz)
+            first, after = window.unix(self._tz_of(symbol))
         except (KeyError, ValueError) as error:
             return UpstreamError(FailureKind.PERMANENT, UPSTREAM, symbol, f"no exchange is known for it: {error}")
 
@@ -128,7 +127,7 @@ class Yahoo:
             nonlocal sends
             stage.check()
             sends += 1
-            return self._ask(symbol, window, tz, {"period1": first, "period2": after}, left_s)
+            return self._ask(symbol, window, {"period1": first, "period2": after}, left_s)
 
         try:
             stage.check()
@@ -152,30 +151,16 @@ class Yahoo:
         stage.succeeded()
         return bars
 
-    def _ask(self, symbol: str, window: Window, tz: str, period: dict[str, int], left_s: float) -> Bars:
+    def _ask(self, symbol: str, window: Window, period: dict[str, int], left_s: float) -> Bars:
         """One request. Raises UpstreamError."""
-        crumb = self._credentials.crumb()
+
+        def read(response: Response) -> Bars:
+            if self.source == SIMULATED and response.headers.get(_MARKET) == "replayed":
+                self.source = REPLAYED
+            return _read(response, symbol, window)
+
         params = {**period, "interval": "1d", "includePrePost": "false", "events": "div,splits,capitalGains"}
-        if crumb.value:
-            params["crumb"] = crumb.value
-        try:
-            response = self._session.get(
-                CHART_URL + quote(symbol, safe=""),
-                params=params,
-                timeout=min(left_s, self._timeout_s),
-                allow_redirects=False,
-            )
-        except OSError as error:  # every error of curl_cffi is one
-            raise from_transport(UPSTREAM, symbol, error) from error
-        if self.source == SIMULATED and response.headers.get(_MARKET) == "replayed":
-            self.source = REPLAYED
-        try:
-            return _read(response, symbol, window, tz)
-        except UpstreamError as error:
-            if error.kind is not FailureKind.AUTH:
-                raise
-            self._credentials.expire(crumb)
-            raise replace(error, message=f"{error.message} ({crumb.origin})") from error
+        return self._credentials.ask(CHART_URL, symbol, params, min(left_s, self._timeout_s), read)
 
 
 def _finished(done: _Done, left: int, stage: Stage) -> Iterator[tuple[str, _Answer]]:
@@ -201,18 +186,18 @@ def _finished(done: _Done, left: int, stage: Stage) -> Iterator[tuple[str, _Answ
         raise cancelled
 
 
-def _read(response: Response, symbol: str, window: Window, tz: str) -> Bars:
+def _read(response: Response, symbol: str, window: Window) -> Bars:
     """The bars, or the failure, that one answer of the chart endpoint stands for."""
     status, body = response.status_code, response.content
     if status == _OK:
-        return decode_chart(body, symbol=symbol, window=window, tz=tz)
+        return decode_chart(body, symbol=symbol, window=window)
     if status in _REDIRECTS:
         where = urlsplit(response.headers.get("location") or "").hostname or "nowhere"
         kind = FailureKind.AUTH if "consent" in where or "guce" in where else FailureKind.MALFORMED
         raise UpstreamError(kind, UPSTREAM, symbol, f"Yahoo redirects to {where}", status=status)
     failure = _words(body)
     if status == _BAD_REQUEST and failure and failure.before_listing:
-        return Bars(symbol, BARS.empty_table(), None, tz, 0, note=failure.description)
+        return Bars(symbol, BARS.empty_table(), None, 0, note=failure.description)
     if status == _NOT_FOUND and failure is None:  # an edge or a proxy speaks: that says nothing about the symbol
         raise malformed(symbol, "is a 404 without Yahoo's own words", status)
     text = f"{failure.code}: {failure.description}" if failure else body.decode("utf-8", "replace")

@@ -68,7 +68,6 @@ class Bars:
     symbol: str
     table: pa.Table
     currency: str | None
-    exchange_tz: str
     dropped: int
     unplaced: tuple[Event, ...] = ()
     note: str = ""
@@ -86,10 +85,10 @@ class VendorError:
         """Whether this means a known symbol with nothing in the window, because it was not listed yet."""
         return self.description.startswith("Data doesn't exist for startDate")
 
-    def as_error(self, subject: str, status: int | None = None) -> UpstreamError:
+    def as_error(self, subject: str) -> UpstreamError:
         """The classified failure; words we do not know are MALFORMED, so that they are tried again and seen."""
         kind = _ERROR_KINDS.get(self.code.lower(), FailureKind.MALFORMED)
-        return UpstreamError(kind, UPSTREAM, subject, f"{self.code}: {self.description}", status=status)
+        return UpstreamError(kind, UPSTREAM, subject, f"{self.code}: {self.description}")
 
 
 def vendor_error(document: Any) -> VendorError | None:

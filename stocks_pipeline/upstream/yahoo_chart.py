@@ -38,18 +38,18 @@ type_floats = np.ndarray[Any, np.dtype[np.float64]]
 type_ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def decode_chart(body: bytes, *, symbol: str, window: Window, tz: str) -> Bars:
+def decode_chart(body: bytes, *, symbol: str, window: Window) -> Bars:
     """The bars of `symbol` inside `window` from one body of the chart endpoint.
 
-    `tz` names the zone to report when the answer has none (a window before the listing). Prices are split-adjusted
-    as of now and kept as sent; `adj_close` is adjusted for dividends too. An empty window gives zero rows.
+    Prices are split-adjusted as of now and kept as sent; `adj_close` is adjusted for dividends too. An empty window
+    gives zero rows.
 
     Raises:
         UpstreamError: PERMANENT, AUTH, RATE or TRANSIENT where Yahoo says so in its error body, else MALFORMED.
     """
     result = _result(body, symbol)
     if isinstance(result, str):
-        return Bars(symbol, BARS.empty_table(), None, tz, 0, note=result)
+        return Bars(symbol, BARS.empty_table(), None, 0, note=result)
     try:
         return _bars(result, symbol, window)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, OSError) as error:
@@ -91,7 +91,7 @@ def _bars(result: dict[str, Any], symbol: str, window: Window) -> Bars:
     if not result.get("timestamp"):
         if any(values for quote in result["indicators"]["quote"] for values in quote.values()):
             raise malformed(symbol, "has prices without timestamps")
-        return Bars(symbol, BARS.empty_table(), currency, tz, 0, tuple(events), "no bars in the window")
+        return Bars(symbol, BARS.empty_table(), currency, 0, tuple(events), "no bars in the window")
     if meta.get("dataGranularity", "1d") != "1d":
         raise malformed(symbol, f"has bars of {meta['dataGranularity']}, not of a day")
     sessions, columns = _columns(result, symbol, tz)
@@ -105,7 +105,7 @@ def _bars(result: dict[str, Any], symbol: str, window: Window) -> Bars:
     foreign = _foreign_currencies(result.get("events") or {}, currency)
     if foreign:
         note = "; ".join(filter(None, (note, f"dividends in {foreign}, prices in {currency}")))
-    return Bars(symbol, _table(sessions, kept), currency, tz, int((inside & ~priced).sum()), unplaced, note)
+    return Bars(symbol, _table(sessions, kept), currency, int((inside & ~priced).sum()), unplaced, note)
 
 
 def _columns(result: dict[str, Any], symbol: str, tz: str) -> tuple[type_ints, dict[str, type_floats]]:

@@ -12,21 +12,20 @@ and the price confirm it.
 import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from curl_cffi.requests import Response
 
 from stocks_pipeline.clock import Clock
 from stocks_pipeline.domain.news import clean_text
-from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status, from_transport
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_status
 from stocks_pipeline.upstream.http import RetryPolicy, call
 from stocks_pipeline.upstream.limits import Limiter
+from stocks_pipeline.upstream.yahoo_bars import UPSTREAM
 from stocks_pipeline.upstream.yahoo_session import Credentials, YahooSession, configure
 
-UPSTREAM = "yahoo"
 URL = "https://query2.finance.yahoo.com/v10/finance/quoteSummary/"
 MODULES = ("quoteType", "assetProfile", "summaryDetail", "financialData", "defaultKeyStatistics")
 DEFAULT_POLICY = RetryPolicy(attempts=3, budget_s=20.0, rate_attempts=3)
@@ -121,26 +120,11 @@ class YahooCompany:
 
     def _ask(self, symbol: str, left_s: float) -> dict[str, Any]:
         """One request. Raises UpstreamError."""
-        crumb = self._credentials.crumb()
         params = {"modules": ",".join(MODULES), "corsDomain": "finance.yahoo.com", "formatted": "false"}
-        if crumb.value:
-            params["crumb"] = crumb.value
-        try:
-            response = self._session.get(
-                URL + quote(symbol, safe=""),
-                params=params,
-                timeout=min(left_s, self._timeout_s),
-                allow_redirects=False,
-            )
-        except OSError as error:  # every error of curl_cffi is one
-            raise from_transport(UPSTREAM, symbol, error) from error
-        try:
-            return read_summary(_body(response, symbol), symbol)
-        except UpstreamError as error:
-            if error.kind is not FailureKind.AUTH:
-                raise
-            self._credentials.expire(crumb)
-            raise replace(error, message=f"{error.message} ({crumb.origin})") from error
+        timeout_s = min(left_s, self._timeout_s)
+        return self._credentials.ask(
+            URL, symbol, params, timeout_s, lambda got: read_summary(_body(got, symbol), symbol)
+        )
 
 
 def _body(response: Response, symbol: str) -> bytes:

@@ -1,7 +1,8 @@
 """The one place that touches yfinance: its browser session, its cookie and crumb, its process-wide switches.
 
 What belongs here: every name of yfinance we use beyond its documented surface, held by
-`stocks_pipeline_tests/sandbox/test_yahoo_contract.py` (yfinance 1.7). What does not: requests for data (yahoo.py).
+`stocks_pipeline_tests/sandbox/test_yahoo_contract.py` (yfinance 1.7), and sending requests for data on that session.
+What does not: what is asked for and how an answer is read (yahoo.py, yahoo_company.py).
 
 Why not `YfData.get`, yfinance's own request: it answers every status of 400 and above with a second, silent request
 under a process-wide lock, so that a 429 doubles the traffic and hides from our limiter; it waits 30 s for a crumb
@@ -12,11 +13,11 @@ process, and send requests for data ourselves on the same session. The chart end
 """
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from http.cookiejar import Cookie
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from curl_cffi import CurlOpt
 from curl_cffi.requests import Response, Session
@@ -26,11 +27,15 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFException
 
 from stocks_pipeline.clock import Clock
+from stocks_pipeline.upstream.failures import FailureKind, UpstreamError, from_transport
+from stocks_pipeline.upstream.yahoo_bars import UPSTREAM
 
 _AS_IS = {CurlOpt.PATH_AS_IS: 1}  # a symbol `..` is a name, not a step up to another endpoint
 _COOKIE_S = 365 * 86_400
 _CRUMB_LENGTH = 64  # crumbs have 11 characters; error texts are longer or hold blanks, quotes or angle brackets
 _RETRY_AFTER_S = 60.0  # a vendor that just refused a crumb is not asked for another one sooner
+
+Found = TypeVar("Found")
 
 
 class YahooSession(Session[Response]):
@@ -113,6 +118,34 @@ class Credentials:
             return self._crumb
         finally:
             self._fetching.release()
+
+    def ask(
+        self,
+        url: str,
+        symbol: str,
+        params: Mapping[str, Any],
+        timeout_s: float,
+        read: Callable[[Response], Found],
+    ) -> Found:
+        """What `read` makes of one answer about a symbol, the last part of the address. A refused crumb is forgotten.
+
+        Raises:
+            UpstreamError: there was no answer, or `read` says what is wrong with it.
+        """
+        crumb = self.crumb()
+        sent = {**params, **({"crumb": crumb.value} if crumb.value else {})}
+        address = url + quote(symbol, safe="")
+        try:
+            response = self._session.get(address, params=sent, timeout=timeout_s, allow_redirects=False)
+        except OSError as error:  # every error of curl_cffi is one
+            raise from_transport(UPSTREAM, symbol, error) from error
+        try:
+            return read(response)
+        except UpstreamError as error:
+            if error.kind is not FailureKind.AUTH:
+                raise
+            self.expire(crumb)
+            raise replace(error, message=f"{error.message} ({crumb.origin})") from error
 
     def expire(self, refused: Crumb) -> None:
         """Forget a crumb that Yahoo refused; does nothing when another thread has replaced it already."""

@@ -102,7 +102,7 @@ def test_help_of_each_command_teaches(stocks: Callable[..., tuple[int, str, str]
         (["sql", "SELECT 1", "--json", "--csv"], "--csv", "choose one"),
         (["sql", "SELECT 1", "--limit-rows", "-1"], "--limit-rows", "0"),
         (["demo", "--replay", "no-such-folder"], "--replay", ".parquet"),
-        (["stauts"], "COMMAND", "status"),
+        (["stauts"], "COMMAND: unknown value 'stauts'; valid: ", "status"),
     ],
 )
 def test_wrong_arguments_name_the_field_and_what_is_valid(

@@ -147,7 +147,7 @@ def test_each_ticker_fails_alone(morning: MorningDesk, bad: str, kind: FailureKi
 
 def test_a_ticker_without_a_bar_is_a_failure_that_no_retry_mends(morning: MorningDesk) -> None:
     """F02: an empty answer is no data, and is never stored."""
-    morning.feed.script = lambda s, w: Bars(s, waves(s, w).table.slice(0, 0), "USD", "UTC", 0) if s == "NVDA" else None
+    morning.feed.script = lambda s, w: Bars(s, waves(s, w).table.slice(0, 0), "USD", 0) if s == "NVDA" else None
     done = morning.fetch(["NVDA19"])
     assert failure_row(done, "NVDA19")[0] == "permanent"
     assert "NVDA has no bar from" in failure_row(done, "NVDA19")[1]

@@ -234,7 +234,7 @@ def test_the_asset_is_built_right_once_and_for_all() -> None:
     assert spec.description == "Raw prices."
     assert asset.backfill_policy == dg.BackfillPolicy.single_run()
     assert [check.partitions_def for check in asset.check_specs] == [STATIC]
-    split = fan_out_asset("a/b", partitions_def=STATIC, partitions_per_run=5, pool="yahoo", group_name="g", kinds={"x"})
+    split = fan_out_asset("a/b", partitions_def=STATIC, partitions_per_run=5, group_name="g", kinds={"x"})
 
     @split
     def body(context: dg.AssetExecutionContext) -> Iterator[FanOutEvent]:
@@ -242,6 +242,5 @@ def test_the_asset_is_built_right_once_and_for_all() -> None:
         yield from fan_out(context, Desk().work)
 
     assert body.backfill_policy == dg.BackfillPolicy.multi_run(5)
-    assert body.op.pool == "yahoo"
     with pytest.raises(TypeError, match="yield from"):
         split(lambda context: fan_out(context, Desk().work))

@@ -28,7 +28,7 @@ def alike(nudged: str = "", by: float = 1.0) -> Callable[[str, Window], Bars]:
             row |= {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close, "adj_close": close}
         if symbol == nudged:
             rows[-1]["close"] *= by
-        return Bars(symbol, pa.Table.from_pylist(rows, schema=BARS), made.currency, made.exchange_tz, 0)
+        return Bars(symbol, pa.Table.from_pylist(rows, schema=BARS), made.currency, 0)
 
     return bars
 

@@ -20,8 +20,8 @@ from stocks_pipeline.defs.resources import (
 from stocks_pipeline.settings import SettingError, Settings
 from stocks_pipeline.storage.validation_keys import SessionPlace
 from stocks_pipeline.upstream.asx import DEFAULT_POLICY
-from stocks_pipeline.upstream.limits import Rate, Unlimited
-from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline.upstream.limits import Rate
+from stocks_pipeline_tests.fakes import FakeClock, Unlimited
 
 
 @pytest.fixture(autouse=True)

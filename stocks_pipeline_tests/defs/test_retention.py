@@ -87,7 +87,7 @@ def test_a_dry_run_from_a_terminal(desk: MarketDesk, tmp_path: Path, monkeypatch
 
 
 def test_the_days_are_a_setting(desk: MarketDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C22: STOCKS_RETENTION_DAYS decides, also beyond the seven days that a record itself names."""
+    """C22: STOCKS_RETENTION_DAYS decides, also beyond the seven days after which a record itself says it ends."""
     young, old = put_job(desk, timedelta(days=2)), put_job(desk, timedelta(days=20))
     monkeypatch.setenv("STOCKS_RETENTION_DAYS", "30")
     assert retain(desk)["files"] == 0

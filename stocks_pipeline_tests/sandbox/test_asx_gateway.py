@@ -6,7 +6,7 @@ from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.upstream.asx import URLS, AsxListing
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
+from stocks_pipeline_tests.fakes import Unlimited
 from stocks_pipeline_tests.sandbox_server import SandboxServer
 
 FAST = RetryPolicy(attempts=2, budget_s=5, base_s=0.01, cap_s=0.02, rate_attempts=2, cool_down_s=0.05)
@@ -28,7 +28,7 @@ def refusal(base_url: str, timeout_s: float = 5.0) -> UpstreamError:
 def test_the_dated_form_is_preferred(sandbox: SandboxServer) -> None:
     """The file with its own date is taken, byte for byte, and the address is the public one."""
     fetched = gateway(sandbox.url).fetch()
-    assert (fetched.url_form, fetched.listing.form) == ("csv", "preamble")
+    assert fetched.listing.form == "preamble"
     assert fetched.fetched_from == URLS["csv"]
     assert fetched.body == sandbox.get("/asx/research/ASXListedCompanies.csv", host="www.asx.com.au")[2]
     assert len(fetched.listing.companies) > 1900
@@ -53,7 +53,7 @@ def test_the_directory_steps_in(sandbox: SandboxServer, fault: str, tries: int) 
     """Whatever is wrong with the first form, the second one serves; a bot wall is not asked twice."""
     sandbox.fault(fault, endpoint="listing")
     fetched = gateway(sandbox.url, timeout_s=0.3).fetch()
-    assert (fetched.url_form, fetched.listing.form) == ("directory", "directory")
+    assert fetched.listing.form == "directory"
     assert fetched.fetched_from == URLS["directory"]
     assert any(company.listed_on for company in fetched.listing.companies)
     assert sandbox.stats()["by_endpoint"] == {"listing": tries, "directory": 1}
@@ -103,7 +103,7 @@ def test_different_failures_are_retryable_if_one_is(sandbox: SandboxServer) -> N
 def test_a_passing_failure_is_ridden_out(sandbox: SandboxServer) -> None:
     """One failed try does not send us to the second form."""
     sandbox.fault("500", endpoint="listing", count=1)
-    assert gateway(sandbox.url).fetch().url_form == "csv"
+    assert gateway(sandbox.url).fetch().fetched_from == URLS["csv"]
 
 
 @pytest.mark.parametrize("fault", ["bom", "crlf", "header"])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
 from stocks_pipeline.upstream.yahoo_company import NUMBERS, TEXTS, YahooCompany, read_summary
+from stocks_pipeline_tests.fakes import Unlimited
 from stocks_pipeline_tests.sandbox_server import SandboxServer, shared_data
 
 QUICK = RetryPolicy(attempts=2, budget_s=3, base_s=0.01, rate_attempts=2, cool_down_s=0.05)

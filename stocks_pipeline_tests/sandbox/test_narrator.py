@@ -21,8 +21,8 @@ from stocks_pipeline.upstream.budget import Budget
 from stocks_pipeline.upstream.claims import Claims
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
 from stocks_pipeline.upstream.narrator import Answer, LlmCall, Narrator
+from stocks_pipeline_tests.fakes import Unlimited
 from stocks_pipeline_tests.sandbox_server import SandboxServer
 
 KEY = "sk-or-v1-5ecre7k3y"

@@ -12,8 +12,8 @@ from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.sandbox.rss import feed, item
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
 from stocks_pipeline.upstream.news import News, read_feed
+from stocks_pipeline_tests.fakes import Unlimited
 from stocks_pipeline_tests.sandbox_server import SandboxServer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

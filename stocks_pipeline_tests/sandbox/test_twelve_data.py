@@ -187,14 +187,6 @@ def test_a_minute_that_ends_within_a_batch_defers_the_rest(
     assert 0 < desk.limiter.cooling_s() <= 1.02 * MINUTE_S
 
 
-def test_another_exchange_is_asked_for_by_its_code(vendor: SandboxServer, make: Callable[..., Desk]) -> None:
-    """BHP alone is the listing in New York; with the exchange's code it is Sydney's, which is not in the plan."""
-    assert make().gateway.daily(["BHP"], **SPAN)["BHP"].num_rows
-    error = make(mic_code="XASX").gateway.daily(["BHP"], **SPAN)["BHP"]
-    assert error.kind is FailureKind.PERMANENT
-    assert "mic_code=XASX" in vendor.log()[-1]["path"]
-
-
 def test_credits_of_a_stranger_make_everyone_wait(
     vendor: SandboxServer, make: Callable[..., Desk], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -20,9 +20,9 @@ from yfinance.exceptions import YFException
 from stocks_pipeline.clock import SystemClock
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Unlimited
 from stocks_pipeline.upstream.yahoo import Bars, Window, Yahoo
 from stocks_pipeline.upstream.yahoo_session import YahooSession, configure
+from stocks_pipeline_tests.fakes import Unlimited
 from stocks_pipeline_tests.sandbox_server import SandboxServer, shared_data
 
 # yfinance 1.7.0 calls pandas 3.1 in ways that pandas 4 will refuse. Goes when yfinance no longer does.

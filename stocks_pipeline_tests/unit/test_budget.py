@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stocks_pipeline.upstream.budget import Budget
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.limits import Cancelled
-from stocks_pipeline.upstream.model_prices import PRICES, Price, parse_prices, price_of, worst_case
+from stocks_pipeline.upstream.model_prices import PRICES, Price, price_of, worst_case
 from stocks_pipeline_tests.fakes import FakeClock
 
 DAY = date(2026, 11, 20)
@@ -259,15 +259,3 @@ def test_prices_are_exact_and_the_unknown_is_dear() -> None:
     assert price_of("gpt-4o-mini") == PRICES["openai/gpt-4o-mini"]
     assert price_of("acme/new") == PRICES["openai/gpt-4o"]
     assert worst_case(Price(Decimal(3), Decimal(10)), "é" * 3, 100) == Decimal("0.001006")
-
-
-def test_a_table_of_prices_is_read_or_refused() -> None:
-    """model=prompt/completion; the message shows the part that is wrong."""
-    assert parse_prices(" a/b=1/2, c=0.1/0.4 ") == {
-        "a/b": Price(Decimal(1), Decimal(2)),
-        "c": Price(Decimal("0.1"), Decimal("0.4")),
-    }
-    assert parse_prices("") == {}
-    for wrong in ("a", "a=1", "a=1/x", "=1/2", "a=1/-2", "a=1/NaN", "a=1/2/3"):
-        with pytest.raises(ValueError, match="price"):
-            parse_prices(wrong)

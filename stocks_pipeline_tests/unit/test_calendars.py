@@ -98,18 +98,16 @@ def test_known_holidays_are_closed(mic: str, day: str, name: str) -> None:
 
 def test_early_close_ends_the_session_earlier() -> None:
     """Christmas Eve closes at 14:10 in Sydney and 13:00 in New York; the day before is a full one."""
-    assert calendar("XASX").is_early_close(date(2025, 12, 24))
     assert calendar("XASX").close_at(date(2025, 12, 24)) == _utc("2025-12-24T03:10")
     assert calendar("XNYS").close_at(date(2025, 12, 24)) == _utc("2025-12-24T18:00")
-    assert not calendar("XNYS").is_early_close(date(2025, 12, 23))
+    assert calendar("XNYS").close_at(date(2025, 12, 23)) == _utc("2025-12-23T21:00")
 
 
 def test_tokyo_closes_half_an_hour_later_since_november_2024() -> None:
-    """A change of regular hours holds from its day on and is no early close before."""
+    """A change of regular hours holds from its day on."""
     tokyo = calendar("XTKS")
     assert tokyo.close_at(date(2024, 11, 1)) == _utc("2024-11-01T06:00")
     assert tokyo.close_at(date(2024, 11, 5)) == _utc("2024-11-05T06:30")
-    assert not tokyo.is_early_close(date(2024, 11, 1))
 
 
 def test_beyond_the_calendar_nothing_is_claimed() -> None:
@@ -121,13 +119,11 @@ def test_beyond_the_calendar_nothing_is_claimed() -> None:
     assert singapore.is_session(date(2014, 12, 31)) is None
     with pytest.raises(UnknownSession, match=r"XSES: 2027-01-04 is unknown; .* 2015-01-01 to 2026-12-31"):
         singapore.sessions(date(2026, 12, 30), beyond)
-    for question in (singapore.open_at, singapore.close_at, singapore.is_early_close, singapore.previous_session):
+    for question in (singapore.open_at, singapore.close_at, singapore.previous_session):
         with pytest.raises(UnknownSession):
             question(beyond)
     with pytest.raises(UnknownSession):
         singapore.latest_closed(_utc("2027-01-05T12:00"))
-    with pytest.raises(UnknownSession):
-        singapore.next_session(date(2026, 12, 31))
 
 
 def test_a_closed_day_has_no_hours() -> None:
@@ -136,11 +132,10 @@ def test_a_closed_day_has_no_hours() -> None:
         calendar("XASX").open_at(date(2025, 12, 6))
 
 
-def test_previous_and_next_session_step_over_holidays() -> None:
-    """Easter 2026: Thursday 2 April and Tuesday 7 April are neighbours in Sydney."""
+def test_the_previous_session_steps_over_holidays() -> None:
+    """Easter 2026: in Sydney Thursday 2 April is the session before Tuesday 7 April."""
     asx = calendar("XASX")
     assert asx.previous_session(date(2026, 4, 7)) == date(2026, 4, 2)
-    assert asx.next_session(date(2026, 4, 2)) == date(2026, 4, 7)
     assert asx.previous_session(date(2026, 4, 5)) == date(2026, 4, 2)
 
 
@@ -209,11 +204,11 @@ def test_sessions_agree_with_is_session(mic: str, start: date, length: int) -> N
 
 @given(st.sampled_from(OWN), st.dates(date(2015, 2, 1), date(2026, 12, 1)))
 def test_hours_are_in_order_and_on_the_local_day(mic: str, day: date) -> None:
-    """Every session opens before it closes, lasts two to nine hours, and neighbours find one another."""
+    """Every session opens before it closes, lasts two to nine hours, and knows the one before it."""
     here = calendar(mic)
     if here.is_session(day):
         assert 2 <= (here.close_at(day) - here.open_at(day)).total_seconds() / 3600 <= 9
-        assert here.next_session(here.previous_session(day)) == day
+        assert here.previous_session(day) == here.sessions(day - timedelta(days=15), day)[-2]
 
 
 def test_loading_pulls_in_nothing() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy, call
-from stocks_pipeline.upstream.limits import Cancelled, Unlimited
-from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline.upstream.limits import Cancelled
+from stocks_pipeline_tests.fakes import FakeClock, Unlimited
 
 POLICY = RetryPolicy()
 

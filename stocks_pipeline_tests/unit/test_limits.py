@@ -12,7 +12,7 @@ import pytest
 from stocks_pipeline.clock import Clock, SystemClock
 from stocks_pipeline.upstream.control_file import StoreError
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
-from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, Unlimited, open_limiter, pause, slack_for
+from stocks_pipeline.upstream.limits import Cancelled, Rate, SharedLimiter, open_limiter, pause, slack_for
 from stocks_pipeline.upstream.turns import Turns
 from stocks_pipeline_tests.fakes import FakeClock
 
@@ -590,23 +590,6 @@ def test_a_forked_child_counts_on(opened: Opener) -> None:
         os._exit(limiter.used(60))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
     assert limiter.used(60) == 5
-
-
-def test_unlimited_limits_nothing_but_cools_down(clock: UneasyClock) -> None:
-    """It lets everything through, counts it, and holds everyone back during a cool-down."""
-    limiter = Unlimited(clock)
-    start = clock.time()
-    for _ in range(1_000):
-        limiter.acquire(2)
-    assert (clock.time(), limiter.used(60), limiter.cooling_s()) == (start, 2_000, 0)
-    limiter.cool_down(9)
-    limiter.cool_down(3)
-    assert limiter.cooling_s() == 9
-    limiter.acquire()
-    assert clock.time() - start == 9
-    clock.advance(100_000)
-    limiter.acquire()
-    assert limiter.used(200_000) == 1
 
 
 def test_pause_is_cut_into_slices_only_for_stop(clock: UneasyClock) -> None:

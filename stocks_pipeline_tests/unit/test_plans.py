@@ -23,13 +23,6 @@ def test_the_free_plan_is_the_seeds() -> None:
     assert (free.windows(0), free.floor_s(0), free.floor_s(8), free.floor_s(9)) == (0, 0.0, 0.0, 60.0)
 
 
-def test_the_day_holds_four_sessions_of_188() -> None:
-    """Only the free plan has a cap, and 800 credits are four sessions and a bit."""
-    assert plan_named("basic8").fits_day(4 * 188)
-    assert not plan_named("basic8").fits_day(5 * 188)
-    assert plan_named("grow55").fits_day(10**6)
-
-
 def test_larger_plans_are_faster() -> None:
     """55, 144 and 377 a minute need 4, 2 and 1 windows for 188 symbols."""
     assert [plan_named(name).windows(188) for name in ("grow55", "grow144", "grow377", "pro610")] == [4, 2, 1, 1]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stocks_pipeline.domain.jobs import KEEP, Asked, Job, JobStatus
+from stocks_pipeline.domain.jobs import KEEP, Asked, Job
 from stocks_pipeline.storage import layout
 from stocks_pipeline.storage.lake import KeyMissing, Lake, open_lake
-from stocks_pipeline.storage.purge import Purged, expired, purge_jobs
+from stocks_pipeline.storage.purge import Purged, purge_jobs
 from stocks_pipeline_tests.dr_files import (
     NVDA,
     payload,
@@ -38,22 +38,35 @@ def lake(tmp_path: Path) -> Lake:
     return open_lake(str(tmp_path / "lake"))
 
 
-@example(hours=0, status=JobStatus.IN_PROGRESS, began=-168)
-@example(hours=0, status=JobStatus.IN_PROGRESS, began=-167)
-@given(
-    hours=st.integers(-400, 400),
-    status=st.sampled_from(JobStatus),
-    began=st.none() | st.integers(-400, 400),
-)
-def test_a_record_goes_when_its_date_is_past_and_nobody_works_on_it(
-    hours: int, status: JobStatus, began: int | None
+HOURS = st.integers(-400, 0)
+
+
+@example(made=-400, began=-168, ended=None, days=7)
+@example(made=-400, began=-167, ended=None, days=7)
+@example(made=-400, began=-300, ended=-23, days=1)
+@given(made=HOURS, began=st.none() | HOURS, ended=st.none() | HOURS, days=st.integers(1, 16))
+def test_a_record_goes_when_it_did_not_change_for_its_days(
+    tmp_path_factory: pytest.TempPathFactory, made: int, began: int | None, ended: int | None, days: int
 ) -> None:
-    """For every state and age: never before `expires_at`, and then always, unless it was begun within seven days."""
-    now = DUE + timedelta(hours=hours)
-    started = None if began is None else now + timedelta(hours=began)
-    record = replace(job(), status=status, started_at=started)
-    at_work = status is JobStatus.IN_PROGRESS and began is not None and began > -KEEP / timedelta(hours=1)
-    assert expired([("key", record)], now) == (("key",) if hours >= 0 and not at_work else ())
+    """Its age is that of the last of its dates, for any number of days: whoever went on with an old one keeps it."""
+
+    def moment(hours: int | None) -> datetime | None:
+        return None if hours is None else DUE + timedelta(hours=hours)
+
+    lake = open_lake(str(tmp_path_factory.mktemp("lake")))
+    record = replace(job(made=DUE + timedelta(hours=made)), started_at=moment(began), finished_at=moment(ended))
+    key = put_job(lake, DAY, record)
+    youngest = max(hours for hours in (made, began, ended) if hours is not None)
+    gone = (key,) if youngest <= -24 * days else ()
+    assert purge_jobs(lake, DUE, timedelta(days=days), dry_run=True) == Purged(gone, 1 - len(gone), ())
+    assert lake.exists(key)
+
+
+def test_less_than_a_day_is_refused(lake: Lake) -> None:
+    """C22: a number of days that would delete what is in work is an error, and no record is called unreadable."""
+    put_job(lake, DAY, job())
+    with pytest.raises(ValueError, match="a day at least"):
+        purge_jobs(lake, DUE, timedelta(hours=23))
 
 
 def test_only_job_records_go_and_a_second_purge_finds_nothing(lake: Lake) -> None:
@@ -66,16 +79,16 @@ def test_only_job_records_go_and_a_second_purge_finds_nothing(lake: Lake) -> Non
     fresh = put_job(lake, DAY, job(execution="again", made=DUE))
     stays = {key: lake.read(key) for key in lake.list("")}
     old = [put_job(lake, DAY, job(name)) for name in ("DBS19", "NVDA19")]
-    assert purge_jobs(lake, DUE - timedelta(seconds=1)) == Purged((), 3, ())
-    assert purge_jobs(lake, DUE) == Purged(tuple(sorted(old)), 1, ())
+    assert purge_jobs(lake, DUE - timedelta(seconds=1), KEEP) == Purged((), 3, ())
+    assert purge_jobs(lake, DUE, KEEP) == Purged(tuple(sorted(old)), 1, ())
     assert {key: lake.read(key) for key in lake.list("")} == stays
     assert fresh in stays
-    assert purge_jobs(lake, DUE) == Purged((), 1, ())
+    assert purge_jobs(lake, DUE, KEEP) == Purged((), 1, ())
 
 
 def test_what_is_no_record_is_left_and_named(lake: Lake) -> None:
     """A stranger's file, a record laid elsewhere, half of one and one without dates stay, and do not stop the purge."""
-    undated = json.loads(job("ABBV19").to_json()) | {"expires_at": None}
+    undated = json.loads(job("ABBV19").to_json()) | {"created_at": None}
     strangers = {
         "dr/jobs/README.txt": b"hello",
         "dr/jobs/2026-11-10/kept-aside.json": job().to_json(),
@@ -86,7 +99,7 @@ def test_what_is_no_record_is_left_and_named(lake: Lake) -> None:
     for key, body in strangers.items():
         lake.write(key, body)
     old = put_job(lake, DAY, job())
-    assert purge_jobs(lake, DUE) == Purged((old,), 0, tuple(sorted(strangers)))
+    assert purge_jobs(lake, DUE, KEEP) == Purged((old,), 0, tuple(sorted(strangers)))
     assert {key: lake.read(key) for key in lake.list("")} == strangers
 
 
@@ -102,4 +115,4 @@ def test_two_purges_at_once_do_not_disturb_each_other(lake: Lake, monkeypatch: p
         return read(key)
 
     monkeypatch.setattr(lake, "read", racing)
-    assert purge_jobs(lake, DUE) == Purged((keys[1],), 0, ())
+    assert purge_jobs(lake, DUE, KEEP) == Purged((keys[1],), 0, ())

@@ -6,9 +6,8 @@ import pytest
 
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy, call
-from stocks_pipeline.upstream.limits import Unlimited
 from stocks_pipeline.upstream.refusals import Refusals
-from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline_tests.fakes import FakeClock, Unlimited
 
 
 def refusal(retry_after_s: float | None = None) -> UpstreamError:

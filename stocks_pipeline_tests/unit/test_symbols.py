@@ -15,7 +15,6 @@ from stocks_pipeline.domain.symbols import (
     SymbolBatch,
     companies_from_csv,
     companies_to_csv,
-    own_symbol,
     split_batches,
     vendor_symbol,
 )
@@ -161,19 +160,10 @@ def test_a_foreign_symbols_file_is_refused(body: bytes, says: str) -> None:
         companies_from_csv(body)
 
 
-@given(CODES, st.sampled_from([".AX", ".SI", ".T", ""]))
-def test_vendor_symbol_is_undone(code: str, suffix: str) -> None:
-    """The exchange's code survives the way to the vendor and back."""
-    assert own_symbol(vendor_symbol(code, suffix), suffix) == code
-
-
 def test_suffix_is_never_doubled_or_guessed() -> None:
-    """BHP is BHP.AX; BHP.AX is refused, as are no code at all and a symbol of another market."""
+    """BHP is BHP.AX; BHP.AX is refused, and so is no code at all."""
     assert vendor_symbol("BHP", ".AX") == "BHP.AX"
     assert vendor_symbol("AAPL", "") == "AAPL"
     for code in ("BHP.AX", ""):
         with pytest.raises(ValueError, match="code:"):
             vendor_symbol(code, ".AX")
-    for vendors in ("BHP", "BHP.L", ".AX"):
-        with pytest.raises(ValueError, match="symbol:"):
-            own_symbol(vendors, ".AX")

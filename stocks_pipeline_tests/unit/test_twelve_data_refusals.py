@@ -10,9 +10,9 @@ import pytest
 
 from stocks_pipeline.upstream.failures import FailureKind, UpstreamError
 from stocks_pipeline.upstream.http import RetryPolicy
-from stocks_pipeline.upstream.limits import Rate, Unlimited, open_limiter
+from stocks_pipeline.upstream.limits import Rate, open_limiter
 from stocks_pipeline.upstream.twelve_data import SentCall, TwelveData
-from stocks_pipeline_tests.fakes import FakeClock
+from stocks_pipeline_tests.fakes import FakeClock, Unlimited
 
 SPAN: dict[str, Any] = {"start": date(2026, 1, 1), "end": date(2026, 1, 5)}
 SPENT = (

@@ -51,7 +51,7 @@ def chart(days: list[str], **changes: Any) -> dict[str, Any]:
 
 def decode(document: Any, symbol: str = "BHP.AX", window: Window = WEEK) -> Bars:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return decode_chart(body, symbol=symbol, window=window, tz=SYDNEY)
+    return decode_chart(body, symbol=symbol, window=window)
 
 
 def refusal(document: Any, **options: Any) -> UpstreamError:
@@ -74,7 +74,7 @@ def test_prices_are_kept_as_sent() -> None:
     assert column(bars, "close") == [odd, 7.0]
     assert column(bars, "adj_close") == [10.25, 11.25]
     assert column(bars, "volume") == [None, 10**12]
-    assert (bars.currency, bars.exchange_tz, bars.dropped, bars.unplaced, bars.note) == ("AUD", SYDNEY, 0, (), "")
+    assert (bars.currency, bars.dropped, bars.unplaced, bars.note) == ("AUD", 0, (), "")
 
 
 def test_a_missing_number_stays_missing() -> None:
@@ -199,7 +199,7 @@ def test_a_window_before_the_listing_is_empty_and_says_so() -> None:
     """Yahoo's 400 "Data doesn't exist" is about a known symbol: no rows, its words in the note."""
     words = "Data doesn't exist for startDate = 1565740800, endDate = 1596067200"
     bars = decode({"chart": {"result": None, "error": {"code": "Bad Request", "description": words}}})
-    assert (bars.table.num_rows, bars.currency, bars.exchange_tz, bars.note) == (0, None, SYDNEY, words)
+    assert (bars.table.num_rows, bars.currency, bars.note) == (0, None, words)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_pandas_stays_out() -> None:
     code = (
         "import sys; from datetime import date; from stocks_pipeline.upstream.yahoo_chart import decode_chart, Window;"
         "w = Window(date(2025, 1, 1), date(2026, 1, 1));"
-        f"t = decode_chart({body!r}.encode(), symbol='BHP.AX', window=w, tz='UTC');"
+        f"t = decode_chart({body!r}.encode(), symbol='BHP.AX', window=w);"
         "assert t.table.num_rows == 2; assert 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

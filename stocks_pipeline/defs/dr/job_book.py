@@ -210,8 +210,3 @@ def standing_jobs(instance: dg.DagsterInstance, lake: Lake, day: date) -> dict[s
             left = now.status is JobStatus.IN_PROGRESS
             jobs[name] = now.put_back(LEFT, DIED).explained(0, "Retry it: nobody works on it.") if left else now
     return jobs
-
-
-def failed_jobs(lake: Lake, day: date) -> list[Job]:
-    """Tickers whose newest record failed: the morning's dead letters."""
-    return [job for job in newest_jobs(lake, day).values() if job.status is JobStatus.FAILED]

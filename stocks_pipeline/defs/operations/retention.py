@@ -16,7 +16,6 @@ from stocks_pipeline.clock import Clock
 from stocks_pipeline.defs.evidence import markdown_table
 from stocks_pipeline.defs.operations.alerts import REACH_S, open_outbox
 from stocks_pipeline.defs.resources import LakeResource
-from stocks_pipeline.domain.jobs import KEEP
 from stocks_pipeline.settings import Settings
 from stocks_pipeline.storage.lake import Lake
 from stocks_pipeline.storage.purge import Purged, purge_jobs
@@ -79,8 +78,7 @@ def clean(lake: Lake, settings: Settings, clock: Clock, *, dry_run: bool) -> Cle
         forgotten = outbox.prune((now - max(keep, TOLD)).timestamp(), dry_run=dry_run)
     finally:
         outbox.close()
-    # A job record says itself when its seven days end; asked from another day, it answers for another number of days.
-    jobs = purge_jobs(lake, now + KEEP - keep, dry_run=dry_run)
+    jobs = purge_jobs(lake, now, keep, dry_run=dry_run)
     sessions = purge_sessions(lake, now, keep, dry_run=dry_run)
     return Cleaned(keep.days, jobs, sessions, forgotten)
 

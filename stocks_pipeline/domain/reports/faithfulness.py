@@ -7,8 +7,8 @@ of the score is what a stored report can differ in, the sentences that show a va
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
+from stocks_pipeline.domain.reports.judged import Verdict
 from stocks_pipeline.domain.reports.placeholders import Evidence, Narrative
 from stocks_pipeline.domain.reports.weighing import TOP, Score, part, weighed
 
@@ -21,28 +21,6 @@ ANCHORED = 0.8
 DOUBT_WEIGHT = 3
 """A sentence that nothing stored confirms weighs as much as three that are well."""
 _END = re.compile(r"[.!?]+[\"')\u201d\u2019]*(?=\s|$)")
-
-
-class Problem(Protocol):
-    """What the scores read of a verifier's finding."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def at(self) -> int: ...
-
-
-class Verdict(Protocol):
-    """What the scores read of a verdict."""
-
-    @property
-    def passed(self) -> bool: ...
-    @property
-    def findings(self) -> Sequence[Problem]: ...
-    @property
-    def numbers_checked(self) -> int: ...
-    @property
-    def doubts(self) -> Sequence[Problem]: ...
 
 
 def faithfulness(narrative: Narrative, verdict: Verdict) -> Score:

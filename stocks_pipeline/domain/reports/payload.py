@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from stocks_pipeline.domain.news import NewsItem
 from stocks_pipeline.domain.reports.display import display, long_date
 from stocks_pipeline.domain.reports.fact_labels import LEGEND, in_words, label
 from stocks_pipeline.domain.reports.fact_units import Fact, FactSheet
 from stocks_pipeline.domain.reports.gaps import GAPS, gaps
+from stocks_pipeline.domain.reports.judged import Problem, Verdict
 from stocks_pipeline.domain.reports.page import DOUBTS, DOUBTS_MEAN
 from stocks_pipeline.domain.reports.placeholders import Narrative, escaped
 from stocks_pipeline.domain.reports.scores import explained, present
@@ -55,32 +56,6 @@ class Execution:
 
     execution_id: str
     generated_at: datetime
-
-
-class Problem(Protocol):
-    """A finding of the verifier, as it is stored."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def at(self) -> int: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def why(self) -> str: ...
-
-
-class Verdict(Protocol):
-    """A verdict, as it is stored."""
-
-    @property
-    def passed(self) -> bool: ...
-    @property
-    def findings(self) -> Sequence[Problem]: ...
-    @property
-    def numbers_checked(self) -> int: ...
-    @property
-    def doubts(self) -> Sequence[Problem]: ...
 
 
 def build_payload(  # noqa: PLR0913  what five stages made, each by its name

@@ -7,7 +7,6 @@ The same sheet always gives the same messages. One line a fact, `name: value`, i
 count on; words and gaps are grouped because most facts share theirs.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -26,11 +25,6 @@ LANGUAGES = {
     "ราคาปิดก่อนหน้า, เส้นค่าเฉลี่ยระยะสั้น, ระยะกลาง, ระยะยาว, ผลตอบแทนรายวัน, รายสัปดาห์, รายเดือน, หลายเดือน, รายปี, RSI, MACD, "
     "เส้นสัญญาณ, ฮิสโตแกรม, กรอบบน, กรอบล่าง, ช่วงการแกว่ง, ราคาถ่วงน้ำหนักปริมาณ, ปริมาณ, จุดสูงสุด, จุดต่ำสุด, ความผันผวน, "
     "เปอร์เซ็นไทล์, ปันผล, สหสัมพันธ์, ข่าว.",
-}
-TONES = {
-    "plain": "calm and plain, for a reader who knows the words but not this share.",
-    "formal": "formal and concise, as in a broker's note.",
-    "friendly": "friendly and clear, without exclamation marks.",
 }
 HEADLINE_LENGTH = 160
 """Characters of a headline shown to the model; a report shows it whole."""
@@ -56,20 +50,15 @@ def _template() -> str:
     return (files(__package__) / "prompt_en.md").read_text(encoding="utf-8")
 
 
-def prompt_version() -> str:
-    """Twelve hex digits that change with the wording of the system prompt."""
-    return hashlib.sha256(_template().encode()).hexdigest()[:12]
-
-
-def messages(sheet: FactSheet, *, language: str = "en", tone: str = "plain") -> list[dict[str, str]]:
+def messages(sheet: FactSheet, *, language: str = "en") -> list[dict[str, str]]:
     """The system's and the user's message that ask for the report of a sheet.
 
     Raises:
-        ValueError: a language or tone that does not exist.
+        ValueError: a language that does not exist.
     """
-    if language not in LANGUAGES or tone not in TONES:
-        raise ValueError(f"language {language!r}, tone {tone!r}; valid: {sorted(LANGUAGES)}, {sorted(TONES)}")
-    system = _template().replace("<<LANGUAGE>>", LANGUAGES[language]).replace("<<TONE>>", TONES[tone])
+    if language not in LANGUAGES:
+        raise ValueError(f"language {language!r}; valid: {sorted(LANGUAGES)}")
+    system = _template().replace("<<LANGUAGE>>", LANGUAGES[language])
     return [{"role": "system", "content": system}, {"role": "user", "content": _request(sheet)}]
 
 

@@ -22,7 +22,8 @@ from typing import Any
 from stocks_pipeline.domain.reports.fact_catalogue import OF_BARS
 from stocks_pipeline.domain.reports.fact_labels import labels
 from stocks_pipeline.domain.reports.fact_units import FactSheet
-from stocks_pipeline.domain.reports.faithfulness import CONTRADICTIONS, FORMAT, Verdict, faithfulness
+from stocks_pipeline.domain.reports.faithfulness import CONTRADICTIONS, FORMAT, faithfulness
+from stocks_pipeline.domain.reports.judged import Verdict
 from stocks_pipeline.domain.reports.placeholders import SECTIONS, Narrative
 from stocks_pipeline.domain.reports.share_scores import share_scores, signals
 from stocks_pipeline.domain.reports.weighing import TOP, Part, Score, mean, part, weighed

@@ -15,7 +15,6 @@ from stocks_pipeline.domain.reports import verifier_series as own
 from stocks_pipeline.domain.reports.verifier_recompute import months_before
 from stocks_pipeline.domain.reports.verifier_series import Bars, Floats
 
-HORIZONS = ("day", "week", "month", "months", "year")
 _SLACK = 14
 """Days by which the oldest bar may miss a horizon's first day, as the facts allow it."""
 
