@@ -158,7 +158,11 @@ VIEWS: Final[dict[str, Any]] = {
             _field("created_at", _UTC, "When the record was made, before work began"),
             _field("started_at", _UTC, "When the newest try began; missing before the first"),
             _field("finished_at", _UTC, "When it was completed or failed; missing before"),
-            _field("expires_at", _UTC, "From when the record may be purged; reports are kept"),
+            _field(
+                "expires_at",
+                _UTC,
+                "Seven days after it was created (the first system's rule); it goes by its last change",
+            ),
             _field("attempts", pa.int32(), "Tries in this execution"),
             _field("error", pa.string(), "What went wrong, as it was said; missing where nothing did"),
             _field("error_class", pa.string(), "Class of the failure (rate, transient, malformed, …)"),
