@@ -43,7 +43,7 @@ def test_the_check_of_a_rule_fails_alone_with_their_sum(rule: str, name: str) ->
     """D24: which rule broke is seen in the list of checks, with the symbols; the sum fails with it, no other does."""
     found = checks(WELL, failed("MSFT", rule))
     assert {check.name for check in found.values() if not check.passed} == {name, "prices_agree"}
-    assert (found[name].severity, found[name].description) == (ERROR, "1 of 2 symbols compared: MSFT.")
+    assert (found[name].severity, found[name].description) == (ERROR, "1 of 2 compared symbols broke it: MSFT.")
     assert "MSFT" in str(found[name].metadata["symbols"].value)
     assert found[name].metadata["next_step"] == "stocks validation results --date 2026-01-05 --status failed"
 

@@ -122,9 +122,9 @@ def _rule(name: str, place: SessionPlace, results: Sequence[SymbolResult], about
         if _rule_of(issue) == name and not (issue.cause.harmless or issue.could_not_check)
     ]
     symbols = list(dict.fromkeys(symbol for symbol, _ in broken))
-    of = f"{len(symbols)} of {counted(compared, 'symbol')} compared: {some(symbols, NAMED)}" if broken else ""
+    of = f"{len(symbols)} of {counted(compared, 'compared symbol')} broke it: {some(symbols)}" if broken else ""
     known = compared or not results
-    fine = f"none of {counted(compared, 'symbol')} compared" if compared else "nothing was compared"
+    fine = f"none of {counted(compared, 'compared symbol')} broke it" if compared else "nothing was compared"
     step = f"stocks validation results {which(place)} --status {'failed' if broken else 'error'}"
     rows = [_issue_row(symbol, issue) for symbol, issue in broken[:SHOWN]]
     return PartitionCheck(
