@@ -95,6 +95,13 @@ def test_what_no_world_contradicts_was_not_checked(template: str, checked: bool)
     assert kinds == ([] if checked else ["doubt"])
 
 
+@pytest.mark.parametrize(("value", "kinds"), [(0.602, []), (0.58, []), (-0.31, []), (0.61, ["direction"])])
+def test_a_value_that_shows_as_the_bound_is_within_it(value: float, kinds: list[str]) -> None:
+    """F13: a writer sees two decimals; 0.602 reads as 0.60, which is loose. Seen as two of 500 reports refused."""
+    said = problems("A correlation of {peer_1_correlation}, a loose tie.", {"peer_1_correlation": Known(value)})
+    assert [problem.kind for problem in said if problem.kind == "direction"] == kinds
+
+
 def test_other_worlds_leave_the_facts_alone() -> None:
     """F13: the worlds are made of the values and change none; in the last of them nothing is known."""
     before = dict(KNOWN)

@@ -55,6 +55,8 @@ _RANKED = (
     (r"high|large|strong|busy|brisk|rare|uncommon|unusual|nervous|elevated", 50.0, 100.0),
 )
 """Words beside a percentile, and its bounds in percent."""
+_SHOWN, _RANK_SHOWN = 0.005, 0.05
+"""Half of the last shown digit: a writer sees no more, so a value that shows as a bound may be on either side."""
 _LEVELS = frozenset({
     "sma_20", "sma_50", "sma_200", "vwap_20", "bollinger_upper", "bollinger_lower", "bollinger_middle", "high_52w",
     "low_52w", "previous_close",
@@ -140,9 +142,11 @@ def _size(sentence: Sentence, begin: int, end: int, span: Span, known: Mapping[s
     if not isinstance(value, int | float):
         return
     table, scale = _table(span.fact)
+    slack = _RANK_SHOWN if span.fact.endswith("_percentile") else _SHOWN
     for words, low, high in table:
         for match in re.finditer(rf"\b(?:{words})\b", sentence.text[begin:end]):
-            if not low * scale <= abs(value) <= high * scale and stated(sentence, begin + match.start()):
+            fits = low * scale - slack <= abs(value) <= high * scale + slack
+            if not fits and stated(sentence, begin + match.start()):
                 yield Problem(
                     "direction", sentence.start + begin + match.start(), match[0],
                     f"{match[0]!r} does not fit {span.fact} of {span.text}",
