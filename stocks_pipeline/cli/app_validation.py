@@ -52,7 +52,7 @@ def validate(
 
         stocks validate                                 the newest closed session, every symbol
 
-        stocks validate AAPL GOOGL MSFT --lookback-days 10
+        stocks validate AAPL GOOGL JPM --lookback-days 10
 
         stocks validate --date 2026-01-05 --profile strict --beside --json
     """
